@@ -24,7 +24,7 @@ interface GapDef extends BoxUserDef {
 }
 
 /** A line of the ledger. */
-interface Loss { readonly topic: string; readonly subscription?: string; readonly from: number; readonly to: number; readonly count?: number; readonly reason: string }
+interface Loss { readonly topic: string; readonly besides?: number; readonly subscription?: string; readonly from: number; readonly to: number; readonly count?: number; readonly reason: string }
 
 export default function register(RED: NodeAPI): void {
   function LanpostGap(this: Node, saved: GapDef): void {

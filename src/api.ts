@@ -1,6 +1,6 @@
 // The public contract, types only: what createBox and attachBox both give, and what the CLI,
 // the nodes and the control socket are written against. Floor 0: it imports nothing but errors.
-export type { Value, DeliveryBase, Item, Retraction, TopicChange, Gap, Delivery, PublishOptions, Published, From, ItemsOptions } from './api/item.ts';
+export type { Value, DeliveryBase, Item, Retraction, TopicChange, Gap, GapRange, GapTopic, Delivery, PublishOptions, Published, From, ItemsOptions } from './api/item.ts';
 export type {
   AccessModel, PublishModel, Affiliation, TopicAffiliation, SubscriptionRequest, TopicConfig, TopicSettings, TopicQuery, PeerTopic, ClassifyOptions,
   TopicCandidate, TopicInfo,

@@ -2,7 +2,7 @@
 export type {
   About, AccessModel, AccountClaim, AccountRules, Affiliation, Box, BoxOptions, BoxStatus, Carrier, ClassifyOptions, ClassRules, CommandCall, CommandField, CommandHandler, CommandInfo, CommandOffer, ComponentOptions, ComponentStatus, Delivery, DeliveryBase,
   DeviceInfo, DownRule, FileContent, FileEvent, Finding, FindingCause,
-  FindingLevel, From, Gap, Grant, DrainProgress, HomeEvent, HomeOptions, RehearsalEvent, RehearsalReport, RehearseOptions, HomeState, HomeStatus, HomeTransport, Imported, Item, ItemsOptions, MaxBacklog, Limits, Message, MessagesOptions, MessageState, MessageStream,
+  FindingLevel, From, Gap, GapRange, GapTopic, Grant, DrainProgress, HomeEvent, HomeOptions, RehearsalEvent, RehearsalReport, RehearseOptions, HomeState, HomeStatus, HomeTransport, Imported, Item, ItemsOptions, MaxBacklog, Limits, Message, MessagesOptions, MessageState, MessageStream,
   OfferOptions, OffLinkPeer, OutboxExport, OutboxImport, OwnPresence, PairingEvent, Peer, PeerClass, PeerEvent, PeerStatus, PeerTopic, Poison, Published, PublishModel, PublishOptions, Receipt, Retraction,
   RelayStatus, RequestOptions, Right, RunOptions, SendFileOptions, SendOptions, SubscribeOptions, Subscription, SubscriptionInfo, SubscriptionRequest, TopicAffiliation, TopicCandidate, TopicChange,
   TopicConfig, TopicInfo, TopicQuery, TopicSettings, Trouble, TrustEntry, TrustLevel, UpRule, Value,

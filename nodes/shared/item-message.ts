@@ -46,7 +46,10 @@ export function itemMessage(delivery: Delivery, { form = 'auto', retained = fals
   const id = 'id' in delivery ? { id: delivery.id } : {};
   const common = { topic, ...id, kind, time, lanpost: { topic, ...id, ...(reader ? { ...reader, seq, recordId, redelivered } : retained ? { retained } : {}) } };
   switch (delivery.kind) {
-    case 'gap': return { ...common, payload: { from: delivery.from, to: delivery.to, reason: delivery.reason, ...(delivery.count === undefined ? {} : { count: delivery.count }) } };
+    case 'gap': {
+      const { from, to, reason, count, topics, others } = delivery;
+      return { ...common, payload: { from, to, reason, ...(count === undefined ? {} : { count }), ...(topics && { topics }), ...(others && { others }) } };
+    }
     default: return common;
   }
 }

@@ -37,14 +37,23 @@ export interface Retraction extends DeliveryBase { readonly kind: 'retract'; rea
 
 export interface TopicChange extends DeliveryBase { readonly kind: 'purge' | 'delete' | 'configure' }
 
-/** Records that this reader should have had and will not get. */
-export interface Gap extends DeliveryBase {
-  readonly kind: 'gap';
-  /** First and last lost position, inclusive. */
+/** Lost records: the first and the last of their positions, and how many they are; no `count` when that is not known. */
+export interface GapRange {
   readonly from: number;
   readonly to: number;
-  /** How many records are known to be lost; `undefined` when that is not known. */
   readonly count?: number;
+}
+
+/** Those of one topic. */
+export interface GapTopic extends GapRange { readonly topic: string }
+
+/** Records that this reader should have had and will not get. `topic` is theirs where all are known to be of one, else empty. */
+export interface Gap extends DeliveryBase, GapRange {
+  readonly kind: 'gap';
+  /** To a reader of several topics: of which they were, as far as that is known; at most 32 of them, those that lost something first. */
+  readonly topics?: readonly GapTopic[];
+  /** Those that are of none of these topics: with them it is `count` in all. */
+  readonly others?: GapRange;
   /**
    * `corrupt`: damaged on disk. `overflow`, `expired`: more waited than the reader's `maxBacklog`, or for longer; or it was
    * not durable, and too slow. `unfit`: too large for a stanza, or not to be said in one. `unknown`: a peer did not say.

@@ -292,7 +292,7 @@ export class Feeds implements Feeder {
       allowed: () => readable.some,
       // What the peer accepted first never goes back to it; what it may not read is not there for it.
       wants: (record) => record.origin?.box !== boxId && (record.topic === '' || readable.record(record)),
-      message: (records) => this.#writer.message(reader, records),
+      message: (records) => this.#writer.message(reader, records.map((record) => readable.told(record))),
       // Its topic may be what does not fit.
       missing: (record, gap) => eventMessage(reader, eventText(isLegal(record.topic) ? record.topic : '', [{ kind: 'gap', recordId: record.recordId, time: record.stamp.wall, gap }])),
       noteLoss: (loss) => this.#parts.log.noteLoss(loss),

@@ -1,11 +1,14 @@
 import type { Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import { hasWildcard } from '../log/filter.ts';
+import type { GapInfo } from '../log/record.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import type { Notice } from '../pubsub/notice.ts';
 
 /** All topics there are may have to be looked through for the place of a gap. */
 const LOOK_EVERY = 1_000;
+/** Topics that the owner is told by name. */
+const NAMED = 3;
 
 interface Place { readonly topic: string | undefined; readonly at: number }
 
@@ -28,7 +31,7 @@ export class Losses {
   }
 
   tell(where: string, { gap }: Notice): void {
-    this.#parts.trouble({ kind: 'link.gap', message: `${where}: the peer lost ${gap?.count ?? 'some'} records (${gap?.reason ?? 'unknown'})` });
+    this.#parts.trouble({ kind: 'link.gap', message: `${where}: the peer lost ${gap?.count ?? 'some'} records (${gap?.reason ?? 'unknown'})${ofTopics(gap)}` });
   }
 
   /** A gap in all of the peer's topics: told once to who reads what was `wanted`, in a topic that it reads. */
@@ -62,4 +65,10 @@ export class Losses {
   #isThere(topic: string | undefined): boolean {
     return topic !== undefined && this.#parts.broker.topic(topic) !== undefined;
   }
+}
+
+/** By their names, as far as the peer says and a line has room for. */
+function ofTopics({ topics = [], others }: Pick<GapInfo, 'topics' | 'others'> = {}): string {
+  const some = topics.slice(0, NAMED).map(({ topic }) => topic);
+  return some.length === 0 ? '' : ` of ${some.join(', ')}${others || some.length < topics.length ? ' and others' : ''}`;
 }

@@ -206,7 +206,7 @@ export class Notifications implements SubscriptionWatcher {
       send: (stanza, still) => streams.send(peer()?.name ?? actor.name, stanza, actor.fingerprint, still),
       allowed: () => readable.some,
       wants: (record) => (record.topic === '' || readable.record(record)) && this.#for(record, actor, subscribed).length > 0,
-      message: ([record]) => this.#message(record!, this.#for(record!, actor, subscribed), subscribed),
+      message: ([record]) => this.#message(readable.told(record!), this.#for(record!, actor, subscribed), subscribed),
       missing: (record, gap) => this.#message({ ...record, kind: 'gap', gap }, subscribed.rows, subscribed),
       noteLoss: (loss) => this.#parts.log.noteLoss(loss),
       skipped: ({ topic, recordId }, error) => this.#report(actor, new LanpostError(error.code, `${recordId} of ${topic} is left out: ${error.message}`)),

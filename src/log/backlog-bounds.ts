@@ -1,9 +1,12 @@
 import type { Ages } from './ages.ts';
 import { between, settled } from './backlog.ts';
 import { Durable, HeldTopic, type MaxBacklog } from './durable.ts';
+import { hasWildcard } from './filter.ts';
 import { recordKey } from './keys.ts';
 import type { Found } from './leftovers.ts';
+import { lossesOf } from './loss.ts';
 import { joined, lostRow, type LostRange } from './lost-range.ts';
+import { LostTally } from './lost-topics.ts';
 import type { Reading } from './reading.ts';
 import { Selection } from './selection.ts';
 import type { LogState } from './state.ts';
@@ -84,8 +87,10 @@ export class BacklogBounds {
     const before = durable.lost.at(-1);
     const neighbour = before && before.to + 1 === from && !durable.wasTold(before) ? before : undefined;
     this.#block(durable, neighbour?.from ?? from);
-    const dropped = await this.#oldest(measure, handed, from, head, limit);
-    if (dropped.count > 0) this.#drop(tx, durable, measure.selection, neighbour, { ...dropped, from, reason: isOver(measure, handed, limit) ? 'overflow' : 'expired' });
+    const tally = hasWildcard(durable.filter) ? tallyAfter(neighbour) : undefined;
+    const dropped = await this.#oldest(measure, handed, from, head, limit, tally);
+    const { to, count } = dropped;
+    if (count > 0) this.#drop(tx, durable, measure.selection, neighbour, { from, to, count, reason: isOver(measure, handed, limit) ? 'overflow' : 'expired' }, tally);
     else this.#release(durable);
     return { used: dropped.more ? PAGE : dropped.count + 1, more: dropped.more && dropped.count > 0 };
   }
@@ -140,20 +145,21 @@ export class BacklogBounds {
     return { waiting: apart(found, done), walked: found.length, next };
   }
 
-  /** Of what it has not been handed, the oldest that has to go: up to where, and whether that is not all yet. */
-  async #oldest(measure: Measure, handed: number, from: number, head: number, limit: MaxBacklog): Promise<{ to: number; count: number; more: boolean }> {
+  /** Of what it has not been handed, the oldest that has to go, into the `tally`: up to where, and whether that is not all yet. */
+  async #oldest(measure: Measure, handed: number, from: number, head: number, limit: MaxBacklog, tally: LostTally | undefined): Promise<{ to: number; count: number; more: boolean }> {
     let records = measure.records + handed - (limit.records ?? Infinity);
     let bytes = measure.bytes - (limit.bytes ?? Infinity);
     let [to, count, walked, next] = [0, 0, 0, from];
     while (next <= head) {
       const page = await this.#page(measure, next, head);
       const old = limit.age === undefined ? 0 : await this.#tooOld(measure, page.waiting.map(({ seq }) => seq), limit.age);
-      for (const [i, { seq, size }] of page.waiting.entries()) {
+      for (const [i, { seq, size, topic }] of page.waiting.entries()) {
         if (records <= 0 && bytes <= 0 && i >= old) return { to, count, more: false };
         records--;
         bytes -= size;
         to = seq;
         count++;
+        tally?.add(topic?.name, seq, seq, 1);
       }
       walked += page.walked;
       if (walked >= MOST) return { to, count, more: true };
@@ -178,14 +184,15 @@ export class BacklogBounds {
     return seqs.length;
   }
 
-  #drop(tx: Transaction, durable: Durable, selection: Selection, neighbour: LostRange | undefined, { from, to, count, reason }: LostRange): void {
+  #drop(tx: Transaction, durable: Durable, selection: Selection, neighbour: LostRange | undefined, dropped: LostRange, tally: LostTally | undefined): void {
     const { ledger } = this.#state;
-    const lost = joined(neighbour, { from, to, count, reason });
+    const { from, to, reason } = dropped;
+    const lost = joined(neighbour, { ...dropped, ...tally?.found });
     const concerns = (topic: Topic | undefined, seq: number): boolean => topic !== undefined && selection.matches(topic, seq);
     const [key, value] = lostRow(durable.name, lost);
     tx.put(key, value);
     // A line about lines that were lost would be lost next.
-    if (ledger && !selection.names(ledger.topic)) tx.lose({ reader: durable.name, topic: durable.filter, ...lost });
+    if (ledger && !selection.names(ledger.topic)) for (const loss of lossesOf(tally?.grown ?? { others: lost }, durable.filter, lost.topics?.length ?? 0, { reader: durable.name, reason })) tx.lose(loss);
     tx.onCommit(() => {
       durable.lose(lost, neighbour);
       this.#state.outcomes.lost(durable.name, reason === 'expired' ? 'expired' : 'overflow', (topic, seq) => seq >= from && seq <= to && concerns(this.#state.topics.byName.get(topic), seq));
@@ -205,6 +212,11 @@ export class BacklogBounds {
     durable.blocked = Infinity;
     durable.holder?.reread();
   }
+}
+
+/** One that a store of an earlier version has does not say which topics it is of. */
+function tallyAfter(gap: LostRange | undefined): LostTally {
+  return new LostTally(gap?.topics ? gap : gap && { others: gap });
 }
 
 /** Those that lie in none of the ranges; both in order. */

@@ -1,6 +1,7 @@
 import { type Durable, HeldTopic } from './durable.ts';
 import { FilterTree } from './filter-tree.ts';
 import { hasWildcard } from './filter.ts';
+import { LostTally, type LostTopics } from './lost-topics.ts';
 import type { ProgressRow } from './progress-row.ts';
 import type { Reading } from './reading.ts';
 import type { LogRecord } from './record.ts';
@@ -44,6 +45,43 @@ export class Backlog {
     let sum = await this.#own(durable, open);
     for (const held of durable.held.values()) if (held.until === Infinity) sum += await this.#own(held, open);
     return sum;
+  }
+
+  /** Of which topics those are: as many topics as a gap names are looked at. */
+  async topics(durable: Durable): Promise<LostTopics> {
+    const tally = new LostTally();
+    let left = await this.pending(durable);
+    for (const one of [durable, ...durable.held.values()]) {
+      if (one instanceof HeldTopic && one.until !== Infinity) continue;
+      const done = settled(one, one.done);
+      for (const { topic, after } of this.#mine(one)) {
+        if (tally.full) break;
+        const { from, to, count } = await this.#waiting(topic, Math.max(one.position, after), done);
+        if (count === 0) continue;
+        tally.add(topic.name, from, to, count);
+        left -= count;
+      }
+    }
+    if (left > 0) tally.add(undefined, durable.base + 1, this.#state.head, left);
+    return tally.found;
+  }
+
+  /** Records of one topic above `position`, but for what is done: how many, and which are the first and the last. */
+  async #waiting(topic: Topic, position: number, done: ProgressRow['done']): Promise<{ from: number; to: number; count: number }> {
+    const sum = { from: 0, to: 0, count: 0 };
+    for (const [from, to] of between(position + 1, topic.last, done)) {
+      const count = await this.#reading.left(topic, from, to);
+      if (count === 0) continue;
+      if (sum.count === 0) sum.from = await this.#firstOf(topic, from, to, false);
+      sum.to = await this.#firstOf(topic, from, to, true);
+      sum.count += count;
+    }
+    return sum;
+  }
+
+  async #firstOf(topic: Topic, from: number, to: number, reverse: boolean): Promise<number> {
+    const [row] = await this.#reading.index(topic, { from, to, limit: 1, reverse });
+    return row?.seq ?? (reverse ? to : from);
   }
 
   /** About how many bytes those have: each counts as the mean of its topic. */

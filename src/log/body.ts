@@ -1,7 +1,8 @@
 // What a record holds besides its header: one CBOR array (RFC 8949), its fields in a fixed order, those at the end left out.
 import { decodeRow, encodeRow } from './cbor.ts';
 import { putU32 } from './keys.ts';
-import type { Draft, GapReason, TopicSettings } from './record.ts';
+import { type LostTopicsRow, lostTopicsOf, lostTopicsRow } from './lost-topics.ts';
+import type { Draft, GapInfo, GapReason, TopicSettings } from './record.ts';
 
 // Common media types travel as their index.
 const TYPES: readonly string[] = ['application/json', 'text/plain', 'application/octet-stream', 'application/xml'];
@@ -16,7 +17,7 @@ function fieldsOf({ payload, id, publisher, origin, expires, extra, config, gap 
   const fields: unknown[] = [
     payload && (type === -1 ? payload.contentType : type), payload?.bytes, id, publisher,
     origin && [origin.box, origin.epoch, origin.seq, origin.previous], expires, extra, config,
-    gap && [gap.from, gap.to, gap.count, gap.reason],
+    gap && [gap.from, gap.to, gap.count, gap.reason, ...lostTopicsRow(gap)],
   ];
   while (fields.length > 0 && fields.at(-1) === undefined) fields.pop();
   return fields;
@@ -145,7 +146,7 @@ export function decodeBody(body: Uint8Array): Body {
   const [kind, payload, id, publisher, origin, expires, extra, config, gap] = decodeRow<[
     number | string | undefined, Uint8Array | undefined, string | undefined, string | undefined,
     [string, string, number, number | undefined] | undefined, number | undefined, unknown,
-    TopicSettings | undefined, [number, number, number | undefined, GapReason] | undefined,
+    TopicSettings | undefined, [number, number, number | undefined, GapReason, ...LostTopicsRow] | undefined,
   ]>(body);
   return {
     ...(kind !== undefined && payload && {
@@ -160,6 +161,10 @@ export function decodeBody(body: Uint8Array): Body {
     ...(expires !== undefined && { expires }),
     ...(extra !== undefined && { extra }),
     ...(config !== undefined && { config }),
-    ...(gap && { gap: { from: gap[0], to: gap[1], ...(gap[2] !== undefined && { count: gap[2] }), reason: gap[3] } }),
+    ...(gap && { gap: gapOf(gap) }),
   };
+}
+
+function gapOf([from, to, count, reason, ...topics]: [number, number, number | undefined, GapReason, ...LostTopicsRow]): GapInfo {
+  return { from, to, ...(count !== undefined && { count }), reason, ...lostTopicsOf(topics) };
 }

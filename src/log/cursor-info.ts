@@ -1,6 +1,7 @@
 import type { Asides } from './asides.ts';
 import type { Backlog } from './backlog.ts';
 import type { Durable, MaxBacklog } from './durable.ts';
+import type { LostTopics } from './lost-topics.ts';
 import type { ProgressRow } from './progress-row.ts';
 import type { LogRecord } from './record.ts';
 
@@ -50,6 +51,11 @@ export class CursorInfo {
   /** Records that match and are not confirmed. */
   pending(): Promise<number> {
     return this.#backlog.pending(this.#durable);
+  }
+
+  /** Of which topics they are. */
+  topics(): Promise<LostTopics> {
+    return this.#backlog.topics(this.#durable);
   }
 
   /** Those of them that are not even confirmed for now. */

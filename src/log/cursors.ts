@@ -83,7 +83,7 @@ export class Cursors {
     }
     // A batch that failed may be on disk all the same: then it is so.
     for (const durable of this.durable.values()) durable.lost = [];
-    for (const { name, lost } of losses.map(decodeLost)) this.durable.get(name)?.lose(lost, undefined);
+    for (const { name, lost } of losses.map(decodeLost)) this.durable.get(name)?.lose({ count: 0, ...lost }, undefined);
     for (const { name, topic, key, value } of held) {
       const parent = this.durable.get(name);
       const known = parent?.held.get(topic);

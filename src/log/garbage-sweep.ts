@@ -85,7 +85,7 @@ export class GarbageSweep {
       tx.touch(topic);
       tx.drop(topic);
       deleted(seq, index.size);
-      if (!dropped) tx.onCommit(() => tellLost(readers.of(topic), seq));
+      if (!dropped) tx.onCommit(() => tellLost(readers.of(topic), topic.name, [seq]));
     }
     const last = found.at(-1);
     const more = last !== undefined && found.length === Math.min(budget, 256);

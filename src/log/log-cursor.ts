@@ -1,3 +1,4 @@
+import type { GapRange } from '../api.ts';
 import { LanpostError } from '../errors.ts';
 import type { Timer } from '../clock.ts';
 import type { Cursor, CursorParts, LogRecordDelivery } from './cursor.ts';
@@ -5,7 +6,9 @@ import { type Durable, HANDED_STEP, HeldTopic } from './durable.ts';
 import { type HeldCursor, HeldTopics } from './held-topics.ts';
 import { hasWildcard } from './filter.ts';
 import { MAX_ASIDES, MAX_DELAYED, PAGE_RECORDS } from './limits.ts';
+import { type Loss, lossesOf } from './loss.ts';
 import { clearTo, type LostRange } from './lost-range.ts';
+import { gapWithin, LostTally, type LostTopics } from './lost-topics.ts';
 import { MemoryReader } from './memory-reader.ts';
 import { isInMemory } from './memory-seq.ts';
 import type { Outcome } from './outcomes.ts';
@@ -39,7 +42,8 @@ export class LogCursor implements HeldCursor, Reader {
   /** Of a topic held back: the subscription's own. */
   readonly #main: LogCursor | undefined;
   readonly #restarts = new Set<() => void>();
-  #lost = 0;
+  /** What was deleted before it had read it, until it is told. */
+  #lost: LostTally | undefined;
   /** Grows with each going back: what was being read from disk then is read anew. */
   #turn = 0;
   #atTail = false;
@@ -133,7 +137,7 @@ export class LogCursor implements HeldCursor, Reader {
     if (this.#memory?.hasAgain) return this.#memory.takeAgain(max);
     if (this.#waits || this.#isParked) return [];
     if (this.#memory?.ready(this.#scanned)) return this.#memory.take(max, this.#scanned);
-    if (this.#lost >= progress.scan) return this.#gap();
+    if (this.#lost?.range) return this.#gap(this.#lost.range, this.#lost.found);
     if (this.#isBlocked || this.#memoryOnly) return [];
     const lost = this.#durable?.lostAt(progress.scan);
     if (lost) return this.#lostRange(lost);
@@ -228,7 +232,7 @@ export class LogCursor implements HeldCursor, Reader {
     this.#redelivered.clear();
     this.progress.restart(row);
     this.#atTail = false;
-    this.#lost = 0;
+    this.#lost = undefined;
     for (const call of this.#restarts) call();
     this.#wake();
   }
@@ -515,9 +519,15 @@ export class LogCursor implements HeldCursor, Reader {
   }
 
   /** It was too slow, and not durable: what it missed is told as a gap. */
-  tellLost(seq: number): void {
+  tellLost(topic: string, seqs: readonly number[]): void {
     if (this.#memoryOnly) return;
-    this.#lost = Math.max(this.#lost, seq);
+    const missed = seqs.filter((seq) => this.progress.standing(seq) === 'ahead');
+    const [from, to] = [missed[0], missed.at(-1)];
+    if (from === undefined || to === undefined) return;
+    this.#lost ??= new LostTally();
+    this.#lost.add(topic, from, to, missed.length);
+    // A page may be under way that has some of them.
+    this.#turn++;
   }
 
   /** A record it matches was committed. */
@@ -641,8 +651,24 @@ export class LogCursor implements HeldCursor, Reader {
     hand(seq, topicNo);
     const redelivered = seq <= this.#handedBefore || this.#redelivered.has(seq);
     if (seq > this.handed) this.handed = seq;
-    if (record.kind === 'gap') this.#parts.state.outcomes.ended(this.name, seq, 'corrupt');
+    if (record.kind === 'gap') this.#damaged(record);
     found.push({ record, redelivered });
+  }
+
+  /** What was found when the log was opened is in the ledger, what is found when it is read is not: of whom it is, nobody asks. */
+  #damaged({ seq, topic, gap }: LogRecord): void {
+    const { outcomes, gaps } = this.#parts.state;
+    outcomes.ended(this.name, seq, 'corrupt');
+    // That of a peer's log stands in a topic.
+    if (!gap || topic !== '' || gaps.includes(seq)) return;
+    this.#note(gap.topics ? gap : { others: gap }, '#', { reason: 'corrupt' });
+  }
+
+  /** A log that cannot be written cannot tell; the reader knows. */
+  #note(found: LostTopics, filter: string, common: Pick<Loss, 'reader' | 'reason'>): void {
+    this.#parts.committer.task((tx) => {
+      for (const loss of lossesOf(found, filter, found.topics?.length ?? 0, common)) tx.lose(loss);
+    }, false).catch(() => undefined); // as said
   }
 
   #fromRing(max: number): LogRecordDelivery[] {
@@ -683,6 +709,7 @@ export class LogCursor implements HeldCursor, Reader {
         if (!this.#closed) found.push(...this.#fromRing(max));
         continue;
       }
+      if (this.#lost) break;
       const turn = this.#turn;
       const page = await reading.page(this.#selection.topics, progress.scan, to, Math.min(max, PAGE_RECORDS));
       const last = page.records.at(-1);
@@ -699,8 +726,18 @@ export class LogCursor implements HeldCursor, Reader {
   #deliverPage(found: LogRecordDelivery[], records: readonly LogRecord[], hand?: (seq: number, topicNo: number) => void): void {
     for (const record of records) {
       const topic = this.#parts.state.topics.byName.get(record.topic);
-      if (topic ? this.#selection.matches(topic, record.seq) : !this.#selection.isOthers(record.seq)) this.#deliver(found, record, topic?.no ?? 0, hand);
+      if (topic ? !this.#selection.matches(topic, record.seq) : this.#selection.isOthers(record.seq)) continue;
+      const mine = this.#mine(record);
+      if (mine) this.#deliver(found, mine, topic?.no ?? 0, hand);
     }
+  }
+
+  /** Of a gap in all there is, what may be of the topics that it reads. */
+  #mine(record: LogRecord): LogRecord | undefined {
+    const { gap, topic } = record;
+    if (!gap?.topics || topic !== '') return record;
+    const mine = gapWithin(gap, (name) => this.#selection.names(name));
+    return mine && { ...record, gap: { ...gap, ...mine } };
   }
 
   /** In place of what was dropped for it, and confirmed like a record. */
@@ -726,16 +763,17 @@ export class LogCursor implements HeldCursor, Reader {
   }
 
   /** Stands at the position before the next record, which is done, so that confirming it does nothing. */
-  #gap(): LogRecordDelivery[] {
+  #gap(range: GapRange, found: LostTopics): LogRecordDelivery[] {
     const { epochs } = this.#parts.state;
-    const from = this.progress.scan;
-    const seq = from - 1;
+    const seq = this.progress.scan - 1;
     const stamp = this.#stamp();
-    const gap = { from, to: this.#lost, reason: 'overflow' as const };
-    this.#lost = 0;
+    const isOne = !hasWildcard(this.filter);
+    const reason = 'overflow';
+    this.#lost = undefined;
     // Not with the drop: how much it is, is known when the reader is told.
-    this.#parts.committer.task((tx) => tx.lose({ reader: this.name, topic: this.filter, ...gap }), false).catch(() => undefined); // a log that cannot be written cannot tell, the reader knows
-    return [{ record: { seq, topic: '', kind: 'gap', previous: 0, recordId: epochs.recordId(seq), stamp, gap }, redelivered: false }];
+    this.#note(found, this.filter, { reader: this.name, reason });
+    const gap = { ...range, reason, ...(!isOne && found) } as const;
+    return [{ record: { seq, topic: isOne ? this.filter : '', kind: 'gap', previous: 0, recordId: epochs.recordId(seq), stamp, gap }, redelivered: false }];
   }
 
   async #nextAgain(max: number): Promise<LogRecordDelivery[]> {
@@ -745,14 +783,15 @@ export class LogCursor implements HeldCursor, Reader {
     const { ring } = this.#parts.state;
     // Now: the ring moves on while the others are read.
     const entries = new Map(seqs.map((seq) => [seq, ring.at(seq)]));
-    const onDisk = seqs.filter((seq) => !entries.get(seq));
-    const read = new Map(onDisk.length === 0 ? [] : (await this.#parts.reading.bySeqs(onDisk)).map((record) => [record.seq, record]));
+    const missing = seqs.filter((seq) => !entries.get(seq));
+    const read = new Map(missing.length === 0 ? [] : (await this.#parts.reading.bySeqs(missing)).map((record) => [record.seq, record]));
     const found: LogRecordDelivery[] = [];
     for (const seq of seqs) {
       const entry = entries.get(seq);
       // What was put aside before is not lost, though all around it may be.
       const gap = this.#retries.has(seq) ? undefined : this.#durable?.lostAt(seq);
-      const record = gap ? this.#gapRecord(gap) : entry ? entryRecord(entry) : read.get(seq);
+      const onDisk = read.get(seq);
+      const record = gap ? this.#gapRecord(gap) : entry ? entryRecord(entry) : onDisk && this.#mine(onDisk);
       // Trimmed meanwhile: nothing left to confirm.
       if (!record) this.done(seq, 'superseded');
       else found.push({ record, redelivered: seq <= this.#handedBefore || this.#redelivered.has(seq) || this.#retries.has(seq) });

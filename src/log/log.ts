@@ -20,7 +20,7 @@ import type { ItemsQuery } from './items-query.ts';
 import { View } from './view.ts';
 import { LOG_LIMITS, type LogLimits, MAX_ID_BYTES } from './limits.ts';
 import { lostKey } from './keys.ts';
-import type { Loss, LossLedger } from './loss.ts';
+import { type Loss, type LossLedger, lossesOf } from './loss.ts';
 import { decodeLost } from './lost-range.ts';
 import { isInMemory } from './memory-seq.ts';
 import { MemoryTopics } from './memory-topics.ts';
@@ -129,7 +129,7 @@ export interface Log {
   /** What of it was damaged and lost. */
   gaps(): Promise<GapInfo[]>;
   /** Something was lost to a reader elsewhere than in the log: it goes into the ledger, on disk when this resolves. */
-  noteLoss(loss: Loss): Promise<void>;
+  noteLoss(...losses: readonly Loss[]): Promise<void>;
   /** Makes what room it can now, instead of within a second. */
   trim(): Promise<void>;
   /** The seq of the topic's previous record, when it was accepted in the same epoch: what proves that none is missing between. */
@@ -275,13 +275,15 @@ class DiskLog implements Log {
     await this.#committer.task((tx) => {
       for (const row of rows) {
         tx.del(row[0]);
-        tx.lose({ topic: '#', ...decodeLost(row).lost });
+        const { lost } = decodeLost(row);
+        // What is of no known topic may be of any: of those that have lines, too.
+        for (const loss of lossesOf(lost.topics ? lost : { others: lost }, '#', 0, { reason: lost.reason })) tx.lose(loss);
       }
     });
   }
 
-  noteLoss(loss: Loss): Promise<void> {
-    return this.#committer.task((tx) => tx.lose(loss));
+  noteLoss(...losses: readonly Loss[]): Promise<void> {
+    return this.#committer.task((tx) => { for (const loss of losses) tx.lose(loss); });
   }
 
   async #repair(damage: LanpostError): Promise<void> {

@@ -1,6 +1,7 @@
 import { decodeRow, encodeRow } from './cbor.ts';
 import type { Row } from './database.ts';
 import { lostKey, readerSeqOf } from './keys.ts';
+import { type LostTopicsRow, lostTopicsOf, lostTopicsRow } from './lost-topics.ts';
 import type { GapInfo, GapReason } from './record.ts';
 
 /** What one subscription lost, until it has confirmed that it was told. */
@@ -8,19 +9,19 @@ export interface LostRange extends GapInfo {
   readonly count: number;
 }
 
-/** Neighbours, with nothing between them that the reader still gets, are one. */
+/** Neighbours, with nothing between them that the reader still gets, are one; the topics of `next` are those of both. */
 export function joined(before: LostRange | undefined, next: LostRange): LostRange {
-  return before ? { from: before.from, to: next.to, count: before.count + next.count, reason: next.reason } : next;
+  return before ? { ...next, from: before.from, count: before.count + next.count } : next;
 }
 
-export function lostRow(name: string, { from, to, count, reason }: LostRange): Row {
-  return [lostKey(name, from), encodeRow([to, count, reason])];
+export function lostRow(name: string, { from, to, count, reason, ...topics }: GapInfo): Row {
+  return [lostKey(name, from), encodeRow([to, count, reason, ...lostTopicsRow(topics)])];
 }
 
-export function decodeLost([key, value]: Row): { readonly name: string; readonly lost: LostRange } {
+export function decodeLost([key, value]: Row): { readonly name: string; readonly lost: GapInfo } {
   const { name, seq: from } = readerSeqOf(key);
-  const [to, count, reason] = decodeRow<[number, number, GapReason]>(value);
-  return { name, lost: { from, to, count, reason } };
+  const [to, count, reason, ...topics] = decodeRow<[number, number | undefined, GapReason, ...LostTopicsRow]>(value);
+  return { name, lost: { from, to, ...(count !== undefined && { count }), reason, ...lostTopicsOf(topics) } };
 }
 
 /** Up to where a reader at that position may go without meeting what is lost. */

@@ -3,6 +3,7 @@ import type { LogRecordDelivery } from './cursor.ts';
 import { hasWildcard } from './filter.ts';
 import type { MemoryEntry } from './memory-entry.ts';
 import { isInMemory } from './memory-seq.ts';
+import type { LostTally } from './lost-topics.ts';
 import type { MemoryTopics } from './memory-topics.ts';
 import { OpenRecords } from './open-records.ts';
 import type { LogRecord, Stamp } from './record.ts';
@@ -66,7 +67,7 @@ export class MemoryReader {
   get before(): number {
     const ahead = this.#ahead.next();
     if (ahead) return ahead.after;
-    if (this.#ahead.lost) return -1;
+    if (this.#ahead.isLost) return -1;
     if (this.#next === Infinity) return Infinity;
     // What is lost is told first.
     return this.#parts.memory.ring.at(this.#next)?.after ?? -1;
@@ -91,14 +92,14 @@ export class MemoryReader {
     }
     const { ring } = this.#parts.memory;
     if (ahead || found.length === max) return found;
-    const lost = this.#ahead.lost;
-    if (lost) {
+    if (this.#ahead.isLost) {
+      const lost = this.#ahead.lost();
       this.#ahead = NOTHING;
-      found.push(this.#gap(lost.from, lost.to));
+      found.push(this.#gap(lost));
     }
     if (this.#next === Infinity || found.length === max) return found;
     if (this.#next < ring.first) {
-      found.push(this.#gap(this.#next, ring.first - 1));
+      found.push(this.#gap(this.#parts.memory.evicted.tally(this.#next, ring.first - 1, this.#parts.matches)));
       this.#seek(ring.first);
     }
     while (found.length < max && this.#next !== Infinity) {
@@ -143,11 +144,12 @@ export class MemoryReader {
     this.#next = Infinity;
   }
 
-  /** It was too slow. How many of those that are lost it would have read, nobody knows. */
-  #gap(from: number, to: number): LogRecordDelivery {
+  /** It was too slow. */
+  #gap({ range = { from: 0, to: 0 }, found }: LostTally): LogRecordDelivery {
     const { memory, filter, stamp } = this.#parts;
-    const gap = { from, to, reason: 'overflow' as const };
-    return this.#hand({ seq: gap.to, topic: hasWildcard(filter) ? '' : filter, kind: 'gap', previous: 0, recordId: memory.recordId(gap.to), stamp: stamp(), gap });
+    const isOne = !hasWildcard(filter);
+    const gap = { ...range, reason: 'overflow' as const, ...(!isOne && found) };
+    return this.#hand({ seq: gap.to, topic: isOne ? filter : '', kind: 'gap', previous: 0, recordId: memory.recordId(gap.to), stamp: stamp(), gap });
   }
 }
 

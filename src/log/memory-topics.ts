@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { LanpostError } from '../errors.ts';
 import { appended, type Appended, notFound, samePayload } from './appended.ts';
 import type { Epoch, Epochs } from './epochs.ts';
+import { Evicted } from './evicted.ts';
 import { isItem } from './index-row.ts';
 import { ItemLine } from './item-line.ts';
 import type { LogLimits } from './limits.ts';
@@ -35,6 +36,7 @@ const NOTHING: readonly HeldItem[] = [];
  */
 export class MemoryTopics {
   readonly ring: Ring<MemoryEntry>;
+  readonly evicted: Evicted = new Evicted();
   readonly #parts: MemoryParts;
   readonly #byName = new Map<string, MemoryTopic>();
   /** The items of all views. */
@@ -50,7 +52,7 @@ export class MemoryTopics {
 
   constructor(parts: MemoryParts) {
     this.#parts = parts;
-    this.ring = new Ring(parts.limits.memoryRingBytes);
+    this.ring = new Ring(parts.limits.memoryRingBytes, ({ seq, topic }) => this.evicted.push(seq, topic));
   }
 
   get(name: string): MemoryTopic | undefined {

@@ -9,14 +9,15 @@ import { dueAt, topicNumber } from './expiry.ts';
 import { matcher } from './filter.ts';
 import { type IndexRow, decodeIndex, encodeIndex, isItem } from './index-row.ts';
 import { PREFIX, commitKey, cursorKey, expiryKey, getSeq, getU32, idKey, indexKey, keyText, prefixRange, putSeq, readerSeqOf, recordKey, topicKey } from './keys.ts';
-import { decodeLost, type LostRange, lostRow } from './lost-range.ts';
+import { decodeLost, lostRow } from './lost-range.ts';
+import { gapInAll, type LostTopics, LostTally } from './lost-topics.ts';
 import { namesOf } from './item-names.ts';
 import { decodeProgress } from './progress-row.ts';
 import { type GapInfo, type Header, decodeHeader, encodeRecord, recordBody, recordIntact, recordTopic } from './record.ts';
 import { type TopicChange, decodeTopic, encodeTopic } from './topics.ts';
 import { type CommitRow, encodeCommit } from './window.ts';
 
-export interface Hole {
+export interface Hole extends LostTopics {
   readonly from: number;
   readonly to: number;
   /** Whether all of them are known to be lost; else some may have been deleted before. */
@@ -31,15 +32,17 @@ export interface Mended {
   readonly renamed: readonly string[];
 }
 
-/** Rows of a gap in place of those records, which are `cleared`; one that ends where they begin, at `before`, goes on with them. */
-export function gapRows({ from, to, exact }: Hole, clock: Clock, before?: number): Op[] {
-  const at = before ?? from;
-  const gap: GapInfo = { from: at, to, reason: 'corrupt', ...(exact && { count: to - at + 1 }) };
+/** Rows of a gap in place of those records, which are `cleared`; one `before` that ends where they begin goes on with them. */
+export function gapRows(hole: Hole, clock: Clock, before?: GapInfo): Op[] {
+  const { from, to, exact, topics, others } = hole;
+  const at = before?.from ?? from;
+  const lost: GapInfo = { from, to, reason: 'corrupt', ...(exact && { count: to - from + 1 }), ...(topics && { topics }), ...(others && { others }) };
+  const gap: GapInfo = before ? { ...gapInAll(before, lost), reason: 'corrupt' } : lost;
   const header = { kind: 'gap' as const, topic: 0, previous: 0, wall: clock.wall(), mono: clock.mono(), trusted: clock.isSet() };
   const row = encodeRecord(header, encodeBody({ topic: '', kind: 'gap', gap }));
   const commit: CommitRow = { first: from, count: to - from + 1, crc: 0, bytes: before === undefined ? row.length : 0, hole: true, oldest: from };
   // Until it is in the ledger (log.ts), where nothing can be written yet.
-  const [key, value] = lostRow('', { from, to, count: to - from + 1, reason: 'corrupt' });
+  const [key, value] = lostRow('', lost);
   return [
     { key: recordKey(at), value: row },
     { key: indexKey(0, at), value: encodeIndex({ state: 'live', item: false, size: row.length, ordinal: 0 }) },
@@ -53,8 +56,34 @@ export async function cleared(database: Database, { from, to }: Hole): Promise<v
   for await (const page of rowsOf(database, { gte: recordKey(from), lt: recordKey(to + 1) })) await writeSynced(database, page.map(([key]) => ({ key })));
 }
 
+/** The hole, with the topics of those records in it of which they are known; `known`: by their positions, in order. */
+export function withTopics(hole: Hole, known: readonly (readonly [seq: number, topic: string])[]): Hole {
+  const { from, to, exact } = hole;
+  const tally = new LostTally();
+  let left = to - from + 1;
+  for (let i = firstAtOrAfter(known, from); i < known.length && known[i]![0] <= to; i++) {
+    const [seq, topic] = known[i]!;
+    // Where not all are known to be lost, more of the topic may be, before it.
+    tally.add(topic, exact ? seq : from, seq, exact ? 1 : undefined);
+    left--;
+  }
+  if (!tally.range) return hole;
+  if (left > 0) tally.add(undefined, from, to, exact ? left : undefined);
+  return { ...hole, ...tally.found };
+}
+
+function firstAtOrAfter(known: readonly (readonly [seq: number, topic: string])[], seq: number): number {
+  let [low, high] = [0, known.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (known[middle]![0] < seq) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** A durable reader: where it is, since when what it reads is kept for it, and what it has lost already. */
-interface Awaiting { readonly position: number; readonly since: number; readonly lost: readonly LostRange[]; readonly match: (topic: string) => boolean }
+interface Awaiting { readonly position: number; readonly since: number; readonly lost: readonly GapInfo[]; readonly match: (topic: string) => boolean }
 
 interface Known extends TopicChange { name: string; dirty: boolean; seen: number }
 
@@ -82,6 +111,8 @@ class Mending {
   readonly #renamed: string[] = [];
   /** Positions whose index rows alone tell that they are lost. */
   readonly #traces = new Set<number>();
+  /** Of what topic is what is lost, by position, as far as that is known. */
+  readonly #topicOf = new Map<number, number>();
   #ops: Op[] = [];
   /** What takes the traces of a loss away: only once that is told. Cut off before, the next mending has to find it. */
   readonly #last: Op[] = [];
@@ -100,7 +131,7 @@ class Mending {
       this.#topics.set(getU32(key, 1), { ...topic, name, dirty: false, seen: 0 });
     }
     for await (const [key] of this.#rows(PREFIX.aside)) this.#asides.add(readerSeqOf(key).seq);
-    const lost = new Map<string, LostRange[]>();
+    const lost = new Map<string, GapInfo[]>();
     for await (const row of this.#rows(PREFIX.lost)) {
       const { name, lost: range } = decodeLost(row);
       lost.set(name, [...lost.get(name) ?? [], range]);
@@ -158,7 +189,7 @@ class Mending {
             this.#last.push({ key });
             this.#traces.add(seq);
           }
-          if (no !== 0) this.#lose(seq, seq, true);
+          if (no !== 0) this.#lose(seq, seq, true, seq, no);
           continue;
         }
         if (no !== 0) this.#count(no, seq, { ...index, size: record.length }, index);
@@ -187,7 +218,7 @@ class Mending {
       const counted = this.#counted.get(no);
       // Its row was written with the newest of them. That may have been deleted since, and then its bytes were, too.
       const missing = topic.last > (counted?.last ?? seen) && (counted?.bytes ?? 0) < topic.bytes;
-      if (missing) this.#lose(topic.last, topic.last, false);
+      if (missing) this.#lose(topic.last, topic.last, false, topic.last, no);
       const now = counted ? { ...topic, ...counted, first: Math.min(topic.first || counted.first, counted.first), last: Math.max(topic.last, counted.last), ordinal: Math.max(topic.ordinal, counted.ordinal) }
         : { ...topic, count: 0, viewBytes: 0, bytes: 0 };
       const value = encodeTopic(name, now);
@@ -258,12 +289,14 @@ class Mending {
     for (let i = runs.length - 1; i >= 0; i--) {
       const { from, to } = runs[i]!;
       if (to <= before) break;
-      if (from <= previous && (awaited || (this.#damaged && to - from + 1 >= MANY))) this.#lose(from, to, from === to);
+      if (from <= previous && (awaited || (this.#damaged && to - from + 1 >= MANY))) this.#lose(from, to, from === to, previous, no);
     }
   }
 
-  #lose(from: number, to: number, exact: boolean): void {
+  /** That one of them was of the topic is known. */
+  #lose(from: number, to: number, exact: boolean, seq: number, topic: number): void {
     this.#holes.push({ from, to, exact });
+    this.#topicOf.set(seq, topic);
   }
 
   /** Holes without what is there after all, neighbours together. */
@@ -282,7 +315,8 @@ class Mending {
       if (last && hole.from === last.to + 1) told[told.length - 1] = { from: last.from, to: hole.to, exact: last.exact && exact };
       else told.push({ from: hole.from, to: hole.to, exact });
     }
-    return told;
+    const topics = Array.from(this.#topicOf, ([seq, no]) => [seq, this.#topic(no).name] as const).toSorted(([a], [b]) => a - b);
+    return told.map((hole) => withTopics(hole, topics));
   }
 
   async *#rows(prefix: number): AsyncIterableIterator<Row> {

@@ -4,8 +4,8 @@ export interface Reader {
   readonly durable: boolean;
   /** Up to here it wants nothing kept. */
   readonly kept: number;
-  /** A record up to `seq` was deleted before it had read it. */
-  tellLost(seq: number): void;
+  /** Records of that topic were deleted, in order: what of them it has not read is lost to it. */
+  tellLost(topic: string, seqs: readonly number[]): void;
 }
 
 /** Up to where none of these readers wants anything kept; who is not durable cannot ask for what is before the horizon. */
@@ -15,6 +15,7 @@ export function keptFrom(readers: readonly Reader[], horizon: number): number {
   return kept;
 }
 
-export function tellLost(readers: readonly Reader[], seq: number): void {
-  for (const reader of readers) if (reader.kept < seq) reader.tellLost(seq);
+export function tellLost(readers: readonly Reader[], topic: string, seqs: readonly number[]): void {
+  const last = seqs.at(-1) ?? 0;
+  for (const reader of readers) if (reader.kept < last) reader.tellLost(topic, seqs);
 }

@@ -4,7 +4,7 @@ import { decodeIndex } from './index-row.ts';
 import { getSeq, indexKey, recordKey } from './keys.ts';
 import { type Found, Leftovers, type Merged } from './leftovers.ts';
 import { PAGE_BYTES, PAGE_RECORDS } from './limits.ts';
-import { type Header, type LogRecord, decodeHeader, recordBody, recordIntact, recordTopic } from './record.ts';
+import { type GapInfo, type Header, type LogRecord, decodeHeader, recordBody, recordIntact, recordTopic } from './record.ts';
 import type { LogState } from './state.ts';
 import type { Topic } from './topics.ts';
 
@@ -50,21 +50,24 @@ export class Reading {
     const wanted = topics.filter((topic) => topic.stored && topic.last >= from);
     if (wanted.length === 0) return { found: [], next: to + 1 };
     return this.#retry(async () => {
-      if (wanted.length > MAX_MERGED) return this.#sizes(new Set(wanted.map((topic) => topic.no)), from, to, max);
+      if (wanted.length > MAX_MERGED) return this.#sizes(new Map(wanted.map((topic) => [topic.no, topic])), from, to, max);
       return cut(await this.#merge(wanted, from, to, max), max, Infinity);
     });
   }
 
-  async #sizes(topics: ReadonlySet<number>, from: number, to: number, max: number): Promise<{ found: { seq: number; size: number }[]; next: number }> {
+  async #sizes(topics: ReadonlyMap<number, Topic>, from: number, to: number, max: number): Promise<{ found: Found[]; next: number }> {
     const rows = await this.#state.database.range({ gte: recordKey(from), lte: recordKey(to), limit: max, bytes: PAGE_BYTES });
-    const found = rows.filter(([, row]) => topics.has(recordTopic(row))).map(([key, row]) => ({ seq: getSeq(key, 1), size: row.length }));
+    const found = rows.flatMap(([key, row]): Found[] => {
+      const topic = topics.get(recordTopic(row));
+      return topic ? [{ seq: getSeq(key, 1), size: row.length, topic }] : [];
+    });
     const last = rows.at(-1);
     return { found, next: last ? getSeq(last[0], 1) + 1 : to + 1 };
   }
 
   /** These records; what has been deleted is left out. */
   async bySeqs(seqs: readonly number[]): Promise<LogRecord[]> {
-    return this.#retry(() => this.#records(seqs));
+    return this.#retry(() => this.#records(seqs.map((seq) => ({ seq }))));
   }
 
   /** A page of index rows of one topic, as seq and row. */
@@ -164,12 +167,13 @@ export class Reading {
     return low;
   }
 
-  decode(seq: number, row: Uint8Array): LogRecord {
+  /** `found`: the topic whose index it is in, where that is known: a damaged row is not asked. */
+  decode(seq: number, row: Uint8Array, found?: Topic): LogRecord {
     const { epochs, topics } = this.#state;
     const no = recordTopic(row);
     const name = no === 0 ? '' : topics.byNo.get(no)?.name;
     const epoch = epochs.at(seq);
-    if (name === undefined || !recordIntact(row)) return this.#lost(seq);
+    if (name === undefined || !recordIntact(row)) return this.#lost(seq, found);
     const header = decodeHeader(row);
     const { kind, previous, mono } = header;
     const body = decodeBody(recordBody(row));
@@ -179,12 +183,12 @@ export class Reading {
   }
 
   /** What its reader gets in place of a damaged record. */
-  #lost(seq: number): LogRecord {
+  #lost(seq: number, topic?: Topic): LogRecord {
     const { epochs, trouble } = this.#state;
     trouble({ kind: 'log.corrupt', message: `Record ${seq} is damaged.`, code: 'corrupt' });
     return {
       seq, topic: '', kind: 'gap', previous: 0, recordId: epochs.recordId(seq),
-      stamp: { wall: 0, mono: 0, boot: epochs.at(seq).name, trusted: false }, gap: { from: seq, to: seq, count: 1, reason: 'corrupt' },
+      stamp: { wall: 0, mono: 0, boot: epochs.at(seq).name, trusted: false }, gap: damagedAt(seq, topic),
     };
   }
 
@@ -209,12 +213,23 @@ export class Reading {
         if (records.length >= limit) break;
         const seq = getSeq(key, 1);
         const no = recordTopic(row);
-        if (no === 0 || topics.has(no)) records.push(this.decode(seq, row));
+        // A number that no topic has is damaged.
+        if (no === 0 || topics.has(no) || !this.#state.topics.byNo.has(no)) {
+          const record = this.decode(seq, row);
+          records.push(record.topic === '' && no !== 0 ? await this.#damaged(record, no) : record);
+        }
         bytes += row.length;
         next = seq + 1;
       }
     }
     return { records, next };
+  }
+
+  /** A damaged row may say that it is of another topic: the index is asked. */
+  async #damaged(record: LogRecord, no: number): Promise<LogRecord> {
+    const { seq } = record;
+    const topic = this.#state.topics.byNo.get(no);
+    return topic && await this.#state.database.get(indexKey(no, seq)) ? { ...record, gap: damagedAt(seq, topic) } : record;
   }
 
   async #merge(topics: readonly Topic[], from: number, to: number, limit: number): Promise<Merged> {
@@ -240,19 +255,19 @@ export class Reading {
 
   /** What an index row lists and is not there was deleted meanwhile, and then so was the row; or it is damaged. */
   async #indexed(found: readonly Found[]): Promise<LogRecord[]> {
-    const records = await this.#records(found.map(({ seq }) => seq));
+    const records = await this.#records(found);
     if (records.length === found.length) return records;
     const there = new Set(records.map(({ seq }) => seq));
     const absent = found.filter(({ seq, topic }) => topic && !there.has(seq));
     const rows = await this.#state.database.getMany(absent.map(({ seq, topic }) => indexKey(topic!.no, seq)));
-    const lost = absent.filter((_, i) => rows[i]).map(({ seq }) => this.#lost(seq));
+    const lost = absent.filter((_, i) => rows[i]).map(({ seq, topic }) => this.#lost(seq, topic));
     return [...records, ...lost].toSorted((a, b) => a.seq - b.seq);
   }
 
-  async #records(seqs: readonly number[]): Promise<LogRecord[]> {
-    const rows = await this.#state.database.getMany(seqs.map((seq) => recordKey(seq)));
+  async #records(places: readonly Pick<Found, 'seq' | 'topic'>[]): Promise<LogRecord[]> {
+    const rows = await this.#state.database.getMany(places.map(({ seq }) => recordKey(seq)));
     const records: LogRecord[] = [];
-    for (const [i, row] of rows.entries()) if (row) records.push(this.decode(seqs[i]!, row));
+    for (const [i, row] of rows.entries()) if (row) records.push(this.decode(places[i]!.seq, row, places[i]!.topic));
     return records;
   }
 
@@ -267,6 +282,11 @@ export class Reading {
       }
     }
   }
+}
+
+function damagedAt(seq: number, topic: Topic | undefined): GapInfo {
+  const one = { from: seq, to: seq, count: 1 };
+  return { ...one, reason: 'corrupt', ...(topic && { topics: [{ topic: topic.name, ...one }] }) };
 }
 
 /** So many of them, and of so many bytes, and where the next page begins. */

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
-import type { Gap } from '../api.ts';
+import type { Gap, GapRange } from '../api.ts';
 import { getSeq, getU32, getU48, putU32, putU48 } from './keys.ts';
+import type { LostTopics } from './lost-topics.ts';
 import type { Follow } from './outcomes.ts';
 
 export type RecordKind = 'publish' | 'retract' | 'purge' | 'delete' | 'configure' | 'gap';
@@ -75,11 +76,8 @@ export interface Stamp {
   readonly elsewhere?: boolean;
 }
 
-export interface GapInfo {
-  /** Positions in the log that lost them. */
-  readonly from: number;
-  readonly to: number;
-  readonly count?: number;
+/** `from`, `to`: positions in the log that lost them. */
+export interface GapInfo extends GapRange, LostTopics {
   readonly reason: GapReason;
 }
 

@@ -7,9 +7,9 @@ import { type Database, type Op, type Row, rowsOf, writeSynced } from './databas
 import { decodeIndex } from './index-row.ts';
 import { META_KEY, PREFIX, getSeq, idKey, indexKey, prefixRange, putU32, recordKey } from './keys.ts';
 import { WAL_BYTES } from './limits.ts';
-import { type Hole, cleared, gapRows } from './mend.ts';
+import { type Hole, cleared, gapRows, withTopics } from './mend.ts';
 import { namesOf } from './item-names.ts';
-import { recordBody, recordCrc, recordIntact, recordTopic } from './record.ts';
+import { type GapInfo, recordBody, recordCrc, recordIntact, recordTopic } from './record.ts';
 import { type Meta, FORMAT, decodeMeta, metaOp } from './meta.ts';
 import { migrate } from './migration.ts';
 import type { LogRegistry } from './registry.ts';
@@ -171,51 +171,54 @@ export class Recovery {
     return holes;
   }
 
-  /** Each hole becomes a gap record in place; then the topics are counted anew. */
+  /** Each hole becomes a gap record in place, and the topics are counted anew. */
   async #mend(holes: readonly Hole[]): Promise<void> {
     const { database, clock, gaps, trouble, window } = this.#state;
     const ops: Op[] = [];
+    const { known, stale } = await this.#recount(holes);
     for (const hole of holes) {
       const { from, to } = hole;
       // One that an earlier opening left just before goes on, unless a reader has passed it already.
       const before = await this.#gapBefore(from);
       await cleared(database, hole);
-      ops.push(...gapRows(hole, clock, before));
+      ops.push(...gapRows(withTopics(hole, known), clock, before));
       if (before === undefined) gaps.push(from);
       trouble({ kind: 'log.gap', message: `Records ${from} to ${to} are damaged and lost.`, code: 'corrupt' });
     }
     gaps.sort((a, b) => a - b);
     await writeSynced(database, ops);
-    await this.#recount(holes);
+    await writeSynced(database, stale);
     const rows = (await allRows(database, PREFIX.commit)).map(decodeCommit);
     window.load(rows);
   }
 
-  /** Where the gap stands that ends just before that position, when every reader still has it before it. */
-  async #gapBefore(from: number): Promise<number | undefined> {
+  /** The gap that ends just before that position, when every reader still has it before it. */
+  async #gapBefore(from: number): Promise<GapInfo | undefined> {
     const at = this.#state.gaps.findLast((gap) => gap < from);
     const row = at === undefined ? undefined : await this.#state.database.get(recordKey(at));
-    if (at === undefined || !row || !recordIntact(row) || decodeBody(recordBody(row)).gap?.to !== from - 1) return undefined;
-    return this.#cursors.allBelow(at) ? at : undefined;
+    const gap = row && recordIntact(row) ? decodeBody(recordBody(row)).gap : undefined;
+    return at !== undefined && gap?.to === from - 1 && this.#cursors.allBelow(at) ? gap : undefined;
   }
 
-  /** Counts every topic from its index, and forgets index rows whose records are lost. */
-  async #recount(holes: readonly Hole[]): Promise<void> {
+  /** Counts every topic from its index. Gives which topics lost records were of, where their index rows are left, and what takes these away. */
+  async #recount(holes: readonly Hole[]): Promise<{ known: (readonly [seq: number, topic: string])[]; stale: Op[] }> {
     const { topics, database } = this.#state;
     const lost = (seq: number) => holes.some(({ from, to }) => from <= seq && seq <= to);
+    const known: (readonly [seq: number, topic: string])[] = [];
+    const stale: Op[] = [];
     for (const topic of topics.stored()) {
       let first = 0;
       let last = 0;
       let count = 0;
       let viewBytes = 0;
       let bytes = 0;
-      const stale: Op[] = [];
       for await (const page of rowsOf(database, { gte: indexKey(topic.no, 0), lt: indexKey(topic.no + 1, 0) })) {
         for (const [key, value] of page) {
           const seq = getSeq(key, 5);
           const index = decodeIndex(value);
           if (lost(seq)) {
             stale.push({ key });
+            known.push([seq, topic.name]);
             for (const name of namesOf(index)) {
               const id = idKey(topic.no, name);
               const newest = await database.get(id);
@@ -232,8 +235,8 @@ export class Recovery {
         }
       }
       Object.assign(topic, { first, last, count, viewBytes, bytes });
-      if (stale.length > 0) await writeSynced(database, stale);
     }
+    return { known: known.toSorted(([a], [b]) => a - b), stale };
   }
 
   async #seqsOf(topic: number): Promise<number[]> {

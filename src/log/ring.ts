@@ -28,13 +28,15 @@ export function entryBytes({ bytes }: RingEntry): number {
 /** The newest committed records, for everyone who keeps up. */
 export class Ring<Entry extends RingEntry = RingEntry> {
   readonly #limit: number;
+  readonly #evicted: ((entry: Entry) => void) | undefined;
   /** Those before `#start` have gone; nothing of them is kept. */
   #entries: (Entry | undefined)[] = [];
   #start = 0;
   #bytes = 0;
 
-  constructor(limit: number) {
+  constructor(limit: number, evicted?: (entry: Entry) => void) {
     this.#limit = limit;
+    this.#evicted = evicted;
   }
 
   /** Lowest seq held; Infinity when empty. */
@@ -46,8 +48,10 @@ export class Ring<Entry extends RingEntry = RingEntry> {
     this.#entries.push(entry);
     this.#bytes += entryBytes(entry);
     while (this.#bytes > this.#limit && this.#start < this.#entries.length - 1) {
-      this.#bytes -= entryBytes(this.#entries[this.#start]!);
+      const oldest = this.#entries[this.#start]!;
+      this.#bytes -= entryBytes(oldest);
       this.#entries[this.#start++] = undefined;
+      this.#evicted?.(oldest);
     }
     if (this.#start > 1024 && this.#start * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#start);

@@ -207,6 +207,7 @@ export class Space {
     if (change.first >= end) return { used: 0, more: false };
     const rows = await database.range({ gte: indexKey(topic.no, change.first), lt: indexKey(topic.no, end), limit: budget });
     let deleted = 0;
+    const gone: number[] = [];
     for (const [key, value] of rows) {
       const seq = getSeq(key, 5);
       const index = decodeIndex(value);
@@ -230,6 +231,8 @@ export class Space {
       else if (index.expires !== undefined) tx.del(expiryKey(index.expires, seq));
       this.#compaction.deleted(seq, index.size);
       deleted += index.size;
+      // In the lane `latest` what has been replaced is nobody's any more.
+      if (index.state === 'live' || topic.settings.lane !== 'latest') gone.push(seq);
     }
     const more = rows.length === budget;
     const last = rows.at(-1);
@@ -237,7 +240,7 @@ export class Space {
     change.bytes -= deleted;
     tx.touch(topic);
     tx.drop(topic);
-    tx.onCommit(() => tellLost(readers.of(topic), change.first - 1));
+    tx.onCommit(() => tellLost(readers.of(topic), topic.name, gone));
     return { used: rows.length + 1, more };
   }
 

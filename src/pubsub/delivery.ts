@@ -1,6 +1,6 @@
-import type { Delivery, Item, Value } from '../api.ts';
+import type { Delivery, Gap, Item, Value } from '../api.ts';
 import { LanpostError } from '../errors.ts';
-import type { LogRecord } from '../log/record.ts';
+import type { GapInfo, LogRecord } from '../log/record.ts';
 import { fromPayload, type Payload } from '../payload/payload.ts';
 import { ownName } from './mirror.ts';
 
@@ -28,10 +28,18 @@ export function toDelivery(record: LogRecord, redelivered = false, handle: Handl
     case 'retract':
       return { ...base, kind: 'retract', id: itemId(record) };
     case 'gap':
-      return { ...base, kind: 'gap', from: 0, to: 0, reason: 'unknown', ...record.gap };
+      return { ...base, ...gapOf(record.topic, record.gap) };
     default:
       return { ...base, kind: record.kind };
   }
+}
+
+/** Of several topics it names none but in the breakdown. */
+function gapOf(topic: string, gap: GapInfo = { from: 0, to: 0, reason: 'unknown' }): Pick<Gap, 'topic' | 'kind' | keyof GapInfo> {
+  const topics = gap.topics?.map((one) => ({ ...one, topic: ownName(one.topic) }));
+  const only = topics?.length === 1 && gap.count !== undefined && !gap.others ? topics[0]?.topic : undefined;
+  // In one topic of a copy a gap of all of them has its place.
+  return { kind: 'gap', ...gap, ...(topics && { topics }), topic: only ?? (topics ? '' : ownName(topic)) };
 }
 
 /** In one piece: most of what readers get is made here. */

@@ -1,6 +1,8 @@
 import { encodeJson } from '../payload/json.ts';
 import type { Log } from '../log/log.ts';
-import type { Loss, LossLedger } from '../log/loss.ts';
+import { type Loss, type LossLedger, lossesOf } from '../log/loss.ts';
+import { hasWildcard } from '../log/filter.ts';
+import { LostTally, type LostTopics } from '../log/lost-topics.ts';
 import type { Draft } from '../log/record.ts';
 import { readerName } from './reader-name.ts';
 
@@ -9,12 +11,12 @@ export const LEDGER = '$ledger';
 /** Losses that can still be asked for. */
 const LINES = 1000;
 
-/** Readers whose holes are remembered. */
+/** Holes that are remembered, of one topic of one reader each. */
 const GROWING = 10_000;
-/** What one line says of all of them. */
+/** Whose the lines are that tell of all of them. */
 const STRANGERS = 'peers that are not paired';
 
-/** One line for each loss; as a loss goes on, its line is replaced by one that says more. */
+/** One line for each topic of a loss; as it goes on, the line is replaced by one that says more. */
 export function lossLedger(): LossLedger {
   const strangers = new Strangers();
   return {
@@ -23,8 +25,7 @@ export function lossLedger(): LossLedger {
     drafts(losses) {
       const lines = losses.filter((loss) => !isOfStranger(loss)).map((loss) => draftOf(lineId(loss), said(loss)));
       const others = losses.filter(isOfStranger);
-      for (const loss of others) strangers.lost(loss);
-      return others.length === 0 ? lines : [...lines, draftOf(STRANGERS, strangers.line)];
+      return others.length === 0 ? lines : [...lines, ...strangers.lost(others)];
     },
   };
 }
@@ -34,23 +35,29 @@ function isOfStranger({ reader, reason }: Loss): boolean {
   return (reason === 'overflow' || reason === 'expired') && reader !== undefined && /^(?:peer|sub):[0-9a-f]{64}:/.test(reader);
 }
 
-/** Thousands may come, lose what waited for them, and leave no room for lines about anybody else: one line for all, since the box has started. */
+/** Thousands may come, lose what waited for them, and leave no room for lines about anybody else: lines for all together, since the box has started. */
 class Strangers {
-  /** By reader, the hole that may still grow: it is told as a whole each time. */
+  /** By reader and topic, the hole that may still grow: it is told as a whole each time. */
   readonly #growing = new Map<string, Pick<Loss, 'from' | 'count'>>();
-  #line: Record<string, string | number> = {};
-  #count = 0;
-  #from = Infinity;
+  #found: LostTopics = {};
 
-  get line(): Record<string, string | number> { return this.#line; }
+  /** The lines that are others now. */
+  lost(losses: readonly Loss[]): Draft[] {
+    const tally = new LostTally(this.#found);
+    for (const loss of losses) this.#add(tally, loss);
+    this.#found = tally.found;
+    const reason = losses.at(-1)?.reason ?? 'overflow';
+    return Array.from(lossesOf(tally.grown, '#', this.#found.topics?.length ?? 0, { reader: STRANGERS, reason }), (loss) => draftOf(`${STRANGERS} ${loss.topic}`, said(loss)));
+  }
 
-  lost({ reader = '', from, to, count = 0, reason }: Loss): void {
-    const before = this.#growing.get(reader);
-    this.#count += count - (before?.from === from ? before.count ?? 0 : 0);
-    this.#from = Math.min(this.#from, from);
+  #add(tally: LostTally, { reader = '', topic, from, to, count = 0 }: Loss): void {
+    const key = `${reader} ${topic}`;
+    const before = this.#growing.get(key);
     if (this.#growing.size >= GROWING) this.#growing.clear();
-    this.#growing.set(reader, { from, count });
-    this.#line = { subscription: STRANGERS, topic: '#', from: this.#from, to, count: this.#count, reason };
+    this.#growing.set(key, { from, count });
+    // Not of one topic, but of all that a filter matches.
+    const name = hasWildcard(topic) ? undefined : topic;
+    tally.add(name, from, to, count - (before?.from === from ? before.count ?? 0 : 0));
   }
 }
 
@@ -63,10 +70,10 @@ function lineId({ reader = '', topic, from }: Loss): string {
   return Buffer.byteLength(id) <= 512 ? id : `${from} ${reader}`.slice(0, 160);
 }
 
-function said({ reader, topic, from, to, count, reason }: Loss): Record<string, string | number> {
+function said({ reader, topic, besides, from, to, count, reason }: Loss): Record<string, string | number> {
   return {
     ...(reader !== undefined && { subscription: readerName(reader) }),
-    topic, from, to, ...(count !== undefined && { count }), reason,
+    topic, ...(besides !== undefined && { besides }), from, to, ...(count !== undefined && { count }), reason,
   };
 }
 

@@ -1,3 +1,5 @@
+import type { GapRange } from '../api.ts';
+import { LostTally, type LostTopics } from '../log/lost-topics.ts';
 import type { GapInfo, LogRecord, RecordKind } from '../log/record.ts';
 import type { Payload } from '../payload/payload.ts';
 import { itemId } from './delivery.ts';
@@ -18,6 +20,13 @@ export interface Notice {
   readonly gap?: GapInfo;
   /** Of a deletion: where the topic is from then on, as a URI. */
   readonly redirect?: string;
+}
+
+/** Of a gap as another box tells it: it names no more topics than one of this box does. */
+export function lostTopics(lost: readonly (GapRange & { readonly topic: string | undefined })[]): LostTopics {
+  const tally = new LostTally();
+  for (const { topic, from, to, count } of lost) tally.add(topic, from, to, count);
+  return tally.found;
 }
 
 export function noticeOf(record: LogRecord, previous?: number): Notice {

@@ -1,4 +1,5 @@
 import { hasWildcard } from '../log/filter.ts';
+import { LostTally } from '../log/lost-topics.ts';
 import type { LogRecord } from '../log/record.ts';
 
 export interface ReadableParts {
@@ -68,6 +69,15 @@ export class Readable {
     this.#last.set(name, { said, may });
     this.#topics.set(name, { settings, said, may });
     return may;
+  }
+
+  /** The record as it may be told: what is lost of topics that may not be read is told without their names. */
+  told(record: LogRecord): LogRecord {
+    const { gap } = record;
+    if (!gap?.topics || gap.topics.every(({ topic }) => this.topic(topic))) return record;
+    const tally = new LostTally({ ...(gap.others && { others: gap.others }), topics: [] });
+    for (const { topic, from, to, count } of gap.topics) tally.add(this.topic(topic) ? topic : undefined, from, to, count);
+    return { ...record, gap: { ...gap, ...tally.found } };
   }
 
   #look(): void {

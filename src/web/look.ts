@@ -9,6 +9,8 @@ export interface ShownLoss {
   readonly time: number;
   readonly reader: string;
   readonly topic: string;
+  /** Topics of that filter that have rows of their own. */
+  readonly besides: number | undefined;
   readonly count: number | undefined;
   readonly from: number | undefined;
   readonly to: number | undefined;
@@ -70,5 +72,5 @@ function lossOf(value: Value, time: number): ShownLoss {
   const line = new Map<string, unknown>(typeof value === 'object' && value !== null ? Object.entries(value) : []);
   const text = (name: string, otherwise: string): string => { const found = line.get(name); return typeof found === 'string' ? found : otherwise; };
   const number = (name: string): number | undefined => { const found = line.get(name); return typeof found === 'number' ? found : undefined; };
-  return { time, reader: text('subscription', 'every reader'), topic: text('topic', '#'), count: number('count'), from: number('from'), to: number('to'), reason: text('reason', 'unknown') };
+  return { time, reader: text('subscription', 'every reader'), topic: text('topic', '#'), besides: number('besides'), count: number('count'), from: number('from'), to: number('to'), reason: text('reason', 'unknown') };
 }

@@ -36,12 +36,21 @@ describe('lanpost ledger', () => {
     expect(objects((await lanpost(['ledger', '--json', '--dir', dir])).out)).toMatchObject([
       { topic: '$ledger', kind: 'item', value: { subscription: 'first', topic: 'work/first', count: 2, reason: 'overflow' } },
     ]);
+    const wide = box.subscribe('wide/#', { durable: 'wide', maxBacklog: { records: 1 } });
+    await wide.ready;
+    await wide.close();
+    for (let n = 0; n < 35; n++) await box.publish(`wide/${n}`, n);
+    expect(await following.until('besides 32 topics')).toMatch(/\twide\twide\/# besides 32 topics\t2 lost\t\d+ to \d+\toverflow\n/);
+    const lost = objects((await lanpost(['ledger', '--json', '--dir', dir])).out);
+    expect(lost).toHaveLength(34);
+    expect(lost).toContainEqual(expect.objectContaining({ value: expect.objectContaining({ subscription: 'wide', topic: 'wide/7', count: 1 }) }));
+    expect(lost.at(-1)).toMatchObject({ value: { subscription: 'wide', topic: 'wide/#', besides: 32, count: 2 } });
     await lose('second');
     await following.until('second\twork/second\t2 lost');
     const late = launch(['ledger', '--follow', '--dir', dir]);
-    expect((await late.until('second')).split('\n').filter(Boolean)).toHaveLength(2);
+    expect((await late.until('second')).split('\n').filter(Boolean)).toHaveLength(35);
     for (const one of [following, late]) one.child.kill('SIGINT');
-    expect((await following.ended).out.split('\n').filter(Boolean)).toHaveLength(2);
+    expect((await following.ended).out.split('\n').filter(Boolean)).toHaveLength(35);
     expect(await late.ended).toMatchObject({ err: '' });
   });
 });

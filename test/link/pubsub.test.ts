@@ -107,6 +107,10 @@ describe('a peer is fed', () => {
     const taken = await take(subscription, 2);
     expect(values(taken)).toEqual(['gap', 3]);
     expect(taken[0]).toMatchObject({ topic: 'p/a', from: 9, to: 11, count: 3, reason: 'corrupt' });
+    const topics = [{ topic: 'p/a', from: 12, to: 14, count: 2 }, { topic: 'p/b', from: 13, to: 13, count: 1 }];
+    await a.link.send(b.link.name, eventMessage('r', eventText('', [{ ...gap, recordId: `${a.identity.boxId}-${a.log.epoch}-10`, gap: { from: 12, to: 15, count: 4, reason: 'overflow', topics, others: { from: 15, to: 15, count: 1 } } }])));
+    const [ofSeveral] = await take(subscription, 1);
+    expect(ofSeveral).toMatchObject({ kind: 'gap', topic: '', count: 4, topics, others: { from: 15, to: 15, count: 1 } });
     await subscription.close();
   });
 

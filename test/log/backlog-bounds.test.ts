@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Cursor } from '../../src/log/cursor.ts';
-import { PREFIX, prefixRange } from '../../src/log/keys.ts';
+import { encodeRow } from '../../src/log/cbor.ts';
+import { type RangeOptions, type Row, writeSynced } from '../../src/log/database.ts';
+import { lostKey, PREFIX, prefixRange } from '../../src/log/keys.ts';
 import type { Log, CursorOptions } from '../../src/log/log.ts';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { lossLedger } from '../../src/pubsub/ledger.ts';
@@ -150,8 +152,8 @@ describe('a subscription with a bound of what may wait for it', () => {
     expect(await read(await log.cursor(named('age')))).toEqual(['1-4 4 expired', '5', '6', '7', '8']);
   });
 
-  it('of many topics has one gap, and counts only what it reads', async () => {
-    const { log } = await bench();
+  it('of many topics has one gap that tells of each, and counts only what it reads', async () => {
+    const { log, database } = await bench();
     await (await log.cursor(named('c', { records: 2 }, 'a/#'))).close();
     for (let n = 1; n <= 4; n++) {
       await log.append(item('a/x', `x${n}`));
@@ -159,8 +161,69 @@ describe('a subscription with a bound of what may wait for it', () => {
       await log.append(item('b', `b${n}`));
     }
     await trimmed(log);
+    expect(await ledger(log)).toMatchObject([{ topic: 'a/x', from: 1, to: 7, count: 3 }, { topic: 'a/y', from: 2, to: 8, count: 3 }]);
+    const { log: after } = await bench(database.fork());
+    const again = await after.cursor(named('c', undefined, 'a/#'));
+    const [gap] = await again.next(1);
+    expect(gap?.record).toMatchObject({ topic: '', gap: { from: 1, to: 8, count: 6, topics: [{ topic: 'a/x', from: 1, to: 7, count: 3 }, { topic: 'a/y', from: 2, to: 8, count: 3 }] } });
+    expect(await read(again)).toEqual(['x4', 'y4']);
     expect(await read(await log.cursor(named('c', undefined, 'a/#')))).toEqual(['1-8 6 overflow', 'x4', 'y4']);
-    expect(await ledger(log)).toMatchObject([{ topic: 'a/#', count: 6 }]);
+  });
+
+  it('of more topics than are read by their index counts each, too', async () => {
+    const { log } = await bench();
+    await (await log.cursor(named('c', { records: 10 }, 'a/#'))).close();
+    for (let n = 0; n < 3; n++) await Promise.all(Array.from({ length: 300 }, (_, i) => log.append(item(`a/${i}`, `${n}`))));
+    await log.append(item('b', 'other'));
+    await trimmed(log);
+    const [gap] = await (await log.cursor(named('c', undefined, 'a/#'))).next(1);
+    const { topics = [], others, count } = gap?.record.gap ?? {};
+    expect(topics).toHaveLength(32);
+    expect(topics.every((one) => one.count === 3 && one.to === one.from + 600)).toBe(true);
+    expect([count, others]).toEqual([890, { from: 33, to: 890, count: 890 - 96 }]);
+  });
+
+  it('goes on with the gap of a store that did not say which topics it was of', async () => {
+    const { log, database } = await bench();
+    await (await log.cursor(named('c', { records: 1 }, 'a/#'))).close();
+    for (const topic of ['a/x', 'a/y', 'a/x', 'a/y']) await log.append(item(topic, topic));
+    await log.close();
+    await database.open();
+    await writeSynced(database, [{ key: lostKey('c', 1), value: encodeRow([2, 2, 'overflow']) }]);
+    await database.close();
+    const { log: after } = await bench(database);
+    await trimmed(after);
+    const [gap] = await (await after.cursor(named('c', undefined, 'a/#'))).next(1);
+    expect(gap?.record.gap).toEqual({ from: 1, to: 3, count: 3, reason: 'overflow', topics: [{ topic: 'a/x', from: 3, to: 3, count: 1 }], others: { from: 1, to: 2, count: 2 } });
+    expect(await ledger(after)).toMatchObject([{ topic: 'a/x', count: 1 }]);
+  });
+
+  it('loses very many of many topics without one of them being read', async () => {
+    const { log, database } = await bench(undefined, 1);
+    await (await log.cursor(named('c', { records: 10 }, 'a/#'))).close();
+    for (let n = 0; n < 20; n++) await Promise.all(Array.from({ length: 1000 }, (_, i) => log.append(item(`a/${i % 100}`, 'x'))));
+    let [records, most] = [0, 0];
+    const count = (rows: number, isRecords: boolean): void => {
+      if (isRecords) records += rows;
+      most = Math.max(most, rows);
+    };
+    const [range, getMany] = [database.range.bind(database), database.getMany.bind(database)];
+    Object.assign(database, {
+      range: async (options: RangeOptions): Promise<Row[]> => {
+        const rows = await range(options);
+        count(rows.length, (options.gte ?? options.gt)?.[0] === PREFIX.record);
+        return rows;
+      },
+      getMany: async (keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]> => {
+        count(keys.length, keys[0]?.[0] === PREFIX.record);
+        return getMany(keys);
+      },
+    });
+    await trimmed(log);
+    const [gap] = await (await log.cursor(named('c', undefined, 'a/#'))).next(1);
+    expect(gap?.record.gap).toMatchObject({ from: 1, to: 19_990, count: 19_990, others: { count: 19_990 - 32 * 200 } });
+    expect(most).toBeLessThanOrEqual(1000);
+    expect(records).toBe(0);
   });
 
   it('drops as much as there is, in one go, and while it reads', async () => {

@@ -114,20 +114,50 @@ describe('readers', () => {
     expect(await texts(cursor, expected.length)).toEqual(expected);
   });
 
-  it('that are too slow get a gap that counts nothing, and go on; who does not read it is told nothing', async () => {
+  it('that are too slow get a gap with what they missed, and go on; who does not read it is told nothing', async () => {
     const { log } = await withTopic({}, { limits: { memoryRingBytes: 3 * 700 } });
     const slow = await log.cursor(live('m'));
     const other = await log.cursor(live('t/#'));
     const { seq } = await log.append(item('m', '0'));
     await publish(log, '1', '2', '3', '4');
     const [gap] = await slow.next(1);
-    expect(gap?.record).toMatchObject({ kind: 'gap', topic: 'm', gap: { from: seq, to: seq + 1, reason: 'overflow' } });
-    expect(gap?.record.gap?.count).toBeUndefined();
+    expect(gap?.record).toMatchObject({ kind: 'gap', topic: 'm', gap: { from: seq, to: seq + 1, count: 2, reason: 'overflow' } });
     expect(await texts(slow, 3)).toEqual(['2', '3', '4']);
     expect(await other.next(1)).toEqual([]);
     await log.append(item('t/x', 'x'));
     expect(await texts(other, 1)).toEqual(['x']);
     expect(log.topic('$ledger')).toBeUndefined();
+  });
+
+  it('of several topics are told which those were, and how many of each', async () => {
+    const { log } = await withTopic({}, { limits: { memoryRingBytes: 3 * 700 } });
+    for (const topic of ['n/a', 'n/b']) await log.append({ topic, kind: 'configure', config: { storage: 'memory' } });
+    const slow = await log.cursor(live('n/#'));
+    const later = await log.cursor(live('#'));
+    const { seq } = await log.append(item('n/a', '0'));
+    expect(await texts(later, 1)).toEqual(['0']);
+    for (const topic of ['m', 'n/b', 'm', 'n/a', 'n/b', 'n/a', 'n/b', 'n/a']) await log.append(item(topic, topic));
+    const [gap] = await slow.next(1);
+    expect(gap?.record).toMatchObject({ topic: '', gap: { from: seq, to: seq + 5, count: 4, topics: [{ topic: 'n/a', from: seq, to: seq + 4, count: 2 }, { topic: 'n/b', from: seq + 2, to: seq + 5, count: 2 }] } });
+    expect(await texts(slow, 3)).toEqual(['n/a', 'n/b', 'n/a']);
+    const [own] = await later.next(1);
+    expect(own?.record.gap).toMatchObject({ from: seq + 1, to: seq + 5, count: 5, topics: [{ topic: 'm', count: 2 }, { topic: 'n/b', count: 2 }, { topic: 'n/a', count: 1 }] });
+    expect(await texts(later, 3)).toEqual(['n/a', 'n/b', 'n/a']);
+  });
+
+  it('that begin with what there was are told what of it has gone since', async () => {
+    const { log } = await withTopic({ maxItems: 3 }, { limits: { memoryRingBytes: 1 } });
+    const { seq } = await log.append(item('m', '0'));
+    await publish(log, '1', '2', '3');
+    const cursor = await log.cursor({ ...live('#'), from: 'start' });
+    expect(await texts(cursor, 2)).toEqual(['configure', '1']);
+    await publish(log, '4', '5', '6');
+    const gaps = [...await cursor.next(1), ...await cursor.next(1)];
+    expect(gaps.map(({ record }) => record.gap)).toMatchObject([
+      { from: seq + 2, to: seq + 2, count: 1, topics: [{ topic: 'm', count: 1 }] },
+      { from: seq + 3, to: seq + 5, count: 3, topics: [{ topic: 'm', count: 3 }] },
+    ]);
+    expect(await texts(cursor, 1)).toEqual(['6']);
   });
 
   it('may give a record back, and have it again although the ring has lost it; what is done is done', async () => {
@@ -183,7 +213,7 @@ describe('readers', () => {
     expect(await texts(slow, 2)).toEqual(['configure', '1']);
     await publishAll('5', '6', '7');
     const found = await slow.next(10);
-    const gaps = [{ from: seqs[0], to: seqs[1], reason: 'overflow' }, { from: seqs[2], to: seqs[4], reason: 'overflow' }];
+    const gaps = [{ from: seqs[1], to: seqs[1], count: 1, reason: 'overflow' }, { from: seqs[2], to: seqs[4], count: 3, reason: 'overflow' }];
     expect(found.map(({ record: { gap } }) => gap)).toEqual([...(lane === 'history' ? gaps : gaps.slice(1)), undefined, undefined]);
     expect(bodies(found.slice(-2).map(({ record }) => record))).toEqual(['6', '7']);
   });

@@ -24,6 +24,12 @@ async function damaged(rows: (no: (topic: string) => number) => Op[]): Promise<M
   return database;
 }
 
+/** What is told when the records 9, 10 and 12 are gone, and their index rows are not. */
+const LOST = [
+  { from: 9, to: 10, exact: true, topics: [{ topic: 'a', from: 9, to: 9, count: 1 }, { topic: 'b', from: 10, to: 10, count: 1 }] },
+  { from: 12, to: 12, exact: true, topics: [{ topic: 'b', from: 12, to: 12, count: 1 }] },
+];
+
 const mended = (database: MemoryDatabase, known = true) => mend(database, createTestClock(), known);
 
 describe('mending', () => {
@@ -88,7 +94,7 @@ describe('mending', () => {
 
   it('tells which records are lost whose index rows are there', async () => {
     const database = await damaged(() => [9, 10, 12].map((seq) => ({ key: recordKey(seq) })));
-    expect((await mended(database)).holes).toEqual([{ from: 9, to: 10, exact: true }, { from: 12, to: 12, exact: true }]);
+    expect((await mended(database)).holes).toEqual(LOST);
     const { log } = await openMemory({ database });
     const cursor = await log.cursor({ name: 'keeper', filter: '#', from: 'start', durable: true });
     expect((await texts(cursor, 12)).slice(7)).toEqual(['b3', 'gap', 'a5', 'gap', 'a6']);
@@ -99,7 +105,7 @@ describe('mending', () => {
 
   it('tells of records without any trace, by what came after them in their topic', async () => {
     const database = await damaged((no) => [10, 11].flatMap((seq) => [{ key: recordKey(seq) }, { key: indexKey(no(seq % 2 === 0 ? 'b' : 'a'), seq) }]));
-    expect((await mended(database)).holes).toEqual([{ from: 10, to: 11, exact: false }]);
+    expect((await mended(database)).holes).toEqual([{ from: 10, to: 11, exact: false, topics: [{ topic: 'b', from: 10, to: 10 }, { topic: 'a', from: 10, to: 11 }] }]);
   });
 
   it('writes index rows and ids again', async () => {
@@ -125,7 +131,7 @@ describe('mending', () => {
     const gone = Array.from({ length: 10 }, (_, i) => i + 11);
     const rows = (no: (topic: string) => number): Op[] => [{ key: subscriptionKey('keeper') }, ...gone.flatMap((seq) => [{ key: recordKey(seq) }, { key: indexKey(no(seq % 2 === 0 ? 'b' : 'a'), seq) }])];
     expect((await mended(await damaged(rows), false)).holes).toEqual([]);
-    expect((await mended(await damaged(rows))).holes).toEqual([{ from: 11, to: 20, exact: false }]);
+    expect((await mended(await damaged(rows))).holes).toMatchObject([{ from: 11, to: 20, exact: false, topics: [{ topic: 'a', from: 11, to: 19 }, { topic: 'b', from: 11, to: 20 }] }]);
   });
 
   it('deletes no rows that are not there, however many positions are lost in a row', async () => {
@@ -142,7 +148,7 @@ describe('mending', () => {
       const batch = begin();
       return { ...batch, del: (key) => { deleted++; batch.del(key); } };
     } });
-    expect((await mended(database)).holes).toEqual([{ from: 1, to: newest - 1, exact: false }]);
+    expect((await mended(database)).holes).toMatchObject([{ from: 1, to: newest - 1, exact: false }]);
     expect(deleted).toBeLessThan(100);
   });
 
@@ -160,7 +166,7 @@ describe('mending', () => {
     } });
     await expect(mended(database)).rejects.toThrow('cut off');
     Object.assign(database, { batch: begin });
-    expect((await mended(database)).holes).toEqual([{ from: 9, to: 10, exact: true }, { from: 12, to: 12, exact: true }, { from: 40, to: 40, exact: false }]);
+    expect((await mended(database)).holes).toEqual([...LOST, { from: 40, to: 40, exact: false, topics: [{ topic: 'b', from: 40, to: 40 }] }]);
     await database.close();
     expect(await audit(database)).toEqual([]);
   });

@@ -119,7 +119,8 @@ describe('opening', () => {
 
   it('tells a lost batch, a lost record and a damaged one as gaps, to who was below only', async () => {
     const { log, database } = await openMemory();
-    const below = await log.cursor({ name: 'below', filter: 'u', from: 'new', durable: true });
+    const below = await log.cursor({ name: 'below', filter: '#', from: 'new', durable: true });
+    await (await log.cursor({ name: 'others', filter: 'u', from: 'new', durable: true })).close();
     for (let n = 1; n <= 9; n++) await log.append(item(n === 9 ? 'u' : 't', `${n}`));
     const above = await log.cursor({ name: 'above', filter: '#', from: 'new', durable: true });
     expect([below.position, above.position]).toEqual([0, 9]);
@@ -131,12 +132,17 @@ describe('opening', () => {
     const after = await openMemory({ database: image });
     expect(after.troubles.map(({ kind }) => kind)).toEqual(['log.gap', 'log.gap']);
     expect(after.log.topic('t')).toMatchObject({ count: 5 });
-    const cursor = await after.log.cursor({ name: 'below', filter: 'u', from: 'new', durable: true });
+    const cursor = await after.log.cursor({ name: 'below', filter: '#', from: 'new', durable: true });
     const found = [...await cursor.next(10)];
     found.push(...await cursor.next(10));
     expect(found.map(({ record }) => record.gap ?? record.seq)).toEqual([
-      { from: 3, to: 4, count: 2, reason: 'corrupt' }, { from: 7, to: 7, count: 1, reason: 'corrupt' }, 9,
+      1, 2, { from: 3, to: 4, count: 2, reason: 'corrupt', topics: [{ topic: 't', from: 3, to: 4, count: 2 }] },
+      5, 6, { from: 7, to: 7, count: 1, reason: 'corrupt', topics: [{ topic: 't', from: 7, to: 7, count: 1 }] }, 8, 9,
     ]);
+    // Who read nothing of what is known to be lost is told nothing.
+    const others = await after.log.cursor({ name: 'others', filter: 'u', from: 'new', durable: true });
+    expect(await texts(others, 1)).toEqual(['9*']);
+    expect(others.position).toBe(9);
     for (const { record } of found) cursor.done(record.seq);
     expect(cursor.position).toBe(9);
     const other = await after.log.cursor({ name: 'above', filter: '#', from: 'new', durable: true });

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { prefixRange, PREFIX } from '../../src/log/keys.ts';
 import type { Log } from '../../src/log/log.ts';
+import { lossLedger } from '../../src/pubsub/ledger.ts';
 import { type Bench, closeAll, item, openMemory, texts } from './log-fixture.ts';
 
 afterEach(closeAll);
@@ -129,6 +130,27 @@ describe('trimming', () => {
     const lost = gap?.record.gap?.to ?? 0;
     const [next] = await cursor.next(1);
     expect(next?.record.seq).toBe(lost + 1);
+  });
+
+  it('tells one of several topics which those were', async () => {
+    const { log } = await openMemory({ ledger: lossLedger(), limits: { windowBytes: 0, ringBytes: 0, maxItems: 3, lagBytes: 64 } });
+    const cursor = await log.cursor({ name: 'slow', filter: 't/#', from: 'new', durable: false });
+    for (let n = 0; n < 40; n++) for (const topic of ['t/a', 'u', 't/b']) await log.append(item(topic, `${topic}${n}`));
+    await log.trim();
+    const [gap] = await cursor.next(1);
+    const { topics = [], count = 0 } = gap?.record.gap ?? {};
+    const came: number[] = [];
+    while (came.at(-1) !== 120) for (const { record } of await cursor.next(100)) came.push(record.seq);
+    const missed = Array.from({ length: 120 }, (_, i) => i + 1).filter((seq) => seq % 3 !== 2 && !came.includes(seq));
+    expect(missed.length).toBeGreaterThan(0);
+    expect(count).toBe(missed.length);
+    for (const [topic, rest] of [['t/a', 1], ['t/b', 0]] as const) {
+      const seqs = missed.filter((seq) => seq % 3 === rest);
+      expect(topics.find((one) => one.topic === topic)).toEqual({ topic, from: seqs[0], to: seqs.at(-1), count: seqs.length });
+    }
+    await log.trim();
+    const lines = (await log.items('$ledger', { after: 0 })).map(({ payload }) => JSON.parse(Buffer.from(payload?.bytes ?? []).toString()) as unknown);
+    expect(lines).toEqual(topics.map((one) => ({ subscription: 'slow', ...one, reason: 'overflow' })));
   });
 
   it('and publishing an id again in the same batch leave nothing behind', async () => {

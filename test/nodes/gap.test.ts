@@ -44,6 +44,23 @@ describe('lanpost gap', () => {
     expect([topic?.all.length, other?.all.length]).toEqual([1, 0]);
   });
 
+  it('tells of each topic that a reader of several lost something of', async () => {
+    const box = await openBox();
+    await load(flow.slice(0, 4), { lanpost: { box } });
+    await saidBy(flows, 'all', /^nothing lost/);
+    const reader = box.subscribe('a/#', { durable: 'slow', from: 'start', maxBacklog: { records: 1 } });
+    await reader.ready;
+    await reader.close();
+    for (const topic of ['a/x', 'a/y', 'a/x', 'a/z']) await box.publish(topic, topic);
+    const all = collect(flows.getNode('of all'));
+    const told = [await all?.next(), await all?.next()];
+    expect(told).toMatchObject([
+      { topic: 'a/x', kind: 'gap', payload: { reader: 'slow', count: 2, reason: 'overflow' } },
+      { topic: 'a/y', kind: 'gap', payload: { reader: 'slow', count: 1, reason: 'overflow' } },
+    ]);
+    expect(told.map((message) => (message as { payload: object } | undefined)?.payload)).not.toContainEqual(expect.objectContaining({ besides: expect.anything() }));
+  });
+
   it('after a deployment the status still says what was lost, and of what it is not to tell; never that nothing was', async () => {
     const box = await openBox();
     await lose(box, 'b', 'slow');

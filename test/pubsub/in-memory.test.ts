@@ -98,10 +98,10 @@ describe('a topic in memory', () => {
     const text = 'x'.repeat(900);
     for (let i = 0; i < 4_000; i++) await rig.publish('m', [i, text]);
     const first = await reader.next();
-    expect(first.value).toMatchObject({ kind: 'gap', reason: 'overflow' });
-    expect(first.value).not.toHaveProperty('count');
     const next = await one(reader);
-    expect(Array.isArray(next.value) && Number(next.value[0])).toBeGreaterThan(500);
+    const lost = Array.isArray(next.value) ? Number(next.value[0]) : 0;
+    expect(lost).toBeGreaterThan(500);
+    expect(first.value).toMatchObject({ kind: 'gap', count: lost, reason: 'overflow' });
     expect(await rig.broker.items(OWNER, '$ledger')).toEqual([]);
     await quiet();
     await reader.close();

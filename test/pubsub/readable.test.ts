@@ -105,3 +105,14 @@ test('and not if it was', () => {
   [generation, trusted] = [2, 2];
   expect(one.some).toBe(false);
 });
+
+test('a gap names no topic that may not be read', () => {
+  allowed.add('a');
+  const range = { from: 1, to: 9, count: 4 };
+  const gap = { ...range, reason: 'overflow', topics: [{ topic: 'a', from: 1, to: 3, count: 2 }, { topic: 'secret', from: 2, to: 4, count: 1 }], others: { from: 8, to: 9, count: 1 } } as const;
+  const record = { seq: 9, topic: '', kind: 'gap', previous: 0, recordId: 'x', stamp: { wall: 0, mono: 0, boot: '', trusted: true }, gap } as const;
+  expect(readable('#').told(record).gap).toEqual({ ...range, reason: 'overflow', topics: [gap.topics[0]], others: { from: 2, to: 9, count: 2 } });
+  allowed.add('secret');
+  generation = 2;
+  expect(readable('#').told(record)).toBe(record);
+});

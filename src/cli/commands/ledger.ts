@@ -12,8 +12,9 @@ export const ledger: Command = {
   summary: 'Print what readers lost, and why',
   options: { follow: { type: 'boolean', help: 'go on with what is lost from now on, until Ctrl-C' } },
   notes: [
-    'One line for each loss: when, whose, how many records of which topic and between which positions, and why. A loss',
-    'that goes on has one line that grows: with --follow it comes again each time. The newest 1000 are kept.',
+    'One line for each topic of a loss: when, whose, how many records and between which positions, and why. A loss of more',
+    'than 32 topics has one line more, for all others of the filter. A loss that goes on has lines that grow: with',
+    '--follow they come again each time. The newest 1000 are kept.',
   ],
   examples: ['lanpost ledger', 'lanpost ledger --follow --json'],
   async run(context) {
@@ -55,5 +56,7 @@ function fields(value: Value): string[] {
     const found = said.get(name);
     return typeof found === 'string' || typeof found === 'number' ? String(found) : otherwise;
   };
-  return [word('subscription', 'every reader'), word('topic', '#'), `${word('count', 'some')} lost`, `${word('from', '?')} to ${word('to', '?')}`, word('reason', '')];
+  // Of a filter with more topics than have lines of their own.
+  const topic = said.has('besides') ? `${word('topic', '#')} besides ${word('besides', '')} topics` : word('topic', '#');
+  return [word('subscription', 'every reader'), topic, `${word('count', 'some')} lost`, `${word('from', '?')} to ${word('to', '?')}`, word('reason', '')];
 }

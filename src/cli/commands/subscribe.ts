@@ -1,4 +1,4 @@
-import type { Box, Delivery, MaxBacklog } from '../../index.ts';
+import type { Box, Delivery, Gap, MaxBacklog } from '../../index.ts';
 import type { Command, Context } from '../command.ts';
 import { timeInWords } from '../measure.ts';
 import type { Output } from '../output.ts';
@@ -111,10 +111,16 @@ function printDelivery(out: Output, delivery: Delivery): Promise<void> {
   return out.line(`${time}  ${out.style('cyan', what[0] ?? '')}  ${what[1]}${again}`);
 }
 
+/** Of a gap in several topics; one is named before it. */
+function ofTopics({ topic, topics = [], others }: Gap): string {
+  const each = topics.map((one) => `${one.topic} ${one.count ?? '?'}`);
+  return topic !== '' || each.length === 0 ? '' : `: ${[...each, ...(others ? [`others ${others.count ?? '?'}`] : [])].join(', ')}`;
+}
+
 function inWords(delivery: Delivery): string {
   switch (delivery.kind) {
     case 'item': return valueInWords(delivery.value);
-    case 'gap': return `[gap: ${delivery.count ?? 'an unknown number of'} records lost, positions ${delivery.from} to ${delivery.to}, ${delivery.reason}]`;
+    case 'gap': return `[gap: ${delivery.count ?? 'an unknown number of'} records lost, positions ${delivery.from} to ${delivery.to}, ${delivery.reason}${ofTopics(delivery)}]`;
     case 'retract': return `[retracted: ${delivery.id}]`;
     default: return `[${delivery.kind}]`;
   }

@@ -4,7 +4,7 @@ import { present } from './present.js';
 import { say } from './say.js';
 import { count, counted, moment } from './words.js';
 
-/** @typedef {{ time: number, reader: string, topic: string, count?: number, from?: number, to?: number, reason: string }} Loss */
+/** @typedef {{ time: number, reader: string, topic: string, besides?: number, count?: number, from?: number, to?: number, reason: string }} Loss */
 
 const WHY = new Map([
   ['overflow', 'more waited than its bound'], ['expired', 'it waited too long'], ['corrupt', 'found damaged on disk'],
@@ -28,7 +28,7 @@ export function showLosses({ total, rows }) {
 function makeLoss() {
   const cells = [element('td', 'quiet'), element('td', 'topic'), element('td', 'mono'), element('td', 'number'), element('td')];
   return [element('tr', '', ...cells), (loss) => {
-    const words = [moment(loss.time, present()), loss.reader === 'every reader' ? say(loss.reader) : loss.reader, loss.topic, loss.count === undefined ? say('not known') : counted(loss.count, '{n} record', '{n} records'), say(WHY.get(loss.reason) ?? loss.reason)];
+    const words = [moment(loss.time, present()), loss.reader === 'every reader' ? say(loss.reader) : loss.reader, loss.besides === undefined ? loss.topic : say('{topic} besides {n} topics', { topic: loss.topic, n: count(loss.besides) }), loss.count === undefined ? say('not known') : counted(loss.count, '{n} record', '{n} records'), say(WHY.get(loss.reason) ?? loss.reason)];
     cells.forEach((cell, at) => write(cell, words[at] ?? ''));
   }];
 }

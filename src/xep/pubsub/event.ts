@@ -1,7 +1,8 @@
 // XEP-0060 1.30 §7.1.2 (notifications), with what a box adds so that a repeat can be recognised:
 // one <record/> of ours for each entry, in the same order.
+import type { GapRange } from '../../api.ts';
 import { elementToPayload, NS_LANPOST, payloadToElement } from '../../payload/xml.ts';
-import type { Notice } from '../../pubsub/notice.ts';
+import { lostTopics, type Notice } from '../../pubsub/notice.ts';
 import { attr, children, type Element, namespaceOf, xml } from '../../xml/element.ts';
 import { escapeAttribute, serialize } from '../../xml/serialize.ts';
 import { Written } from '../../xml/written.ts';
@@ -55,10 +56,16 @@ export function changeElement(topic: string, { kind, gap }: Notice): Element {
     case 'delete': return xml('delete', { node: topic });
     case 'configure': return xml('configuration', { node: topic });
     default: {
-      const { from, to, count, reason } = gap ?? { from: 0, to: 0, reason: 'unknown' };
-      return xml('gap', { xmlns: NS_LANPOST, ...(topic === '' ? {} : { node: topic }), from: String(from), to: String(to), reason, ...(count === undefined ? {} : { count: String(count) }) });
+      const { reason, topics = [], others, ...range } = gap ?? { from: 0, to: 0, reason: 'unknown' };
+      return xml('gap', { xmlns: NS_LANPOST, ...(topic === '' ? {} : { node: topic }), ...rangeAttributes(range), reason },
+        ...topics.map(({ topic: node, ...lost }) => xml('lost', { node, ...rangeAttributes(lost) })),
+        ...(others ? [xml('lost', rangeAttributes(others))] : []));
     }
   }
+}
+
+function rangeAttributes({ from, to, count }: GapRange): Record<string, string> {
+  return { from: String(from), to: String(to), ...(count === undefined ? {} : { count: String(count) }) };
 }
 
 type Told = Omit<Notice, 'recordId' | 'time'>;
@@ -128,15 +135,17 @@ function parseEntry(entry: Element): Told {
 const REASONS: readonly NonNullable<Notice['gap']>['reason'][] = ['corrupt', 'overflow', 'expired', 'unfit'];
 
 function parseGap(gap: Element): NonNullable<Notice['gap']> {
-  const [from, to] = [Number(needed(gap, 'from')), Number(needed(gap, 'to'))];
-  const count = attr(gap, 'count');
-  if (![from, to, Number(count ?? 0)].every((value) => Number.isSafeInteger(value) && value >= 0)) throw new Error('a gap needs positions');
   const claimed = attr(gap, 'reason');
-  return {
-    from, to,
-    reason: REASONS.find((reason) => reason === claimed) ?? 'unknown',
-    ...(count === undefined ? {} : { count: Number(count) }),
-  };
+  const lost = children(gap).filter(({ name }) => name === 'lost');
+  const told = { ...parseRange(gap), reason: REASONS.find((reason) => reason === claimed) ?? 'unknown' };
+  return lost.length === 0 ? told : { ...told, ...lostTopics(lost.map((one) => ({ ...parseRange(one), topic: attr(one, 'node') }))) };
+}
+
+function parseRange(element: Element): GapRange {
+  const [from, to] = [Number(needed(element, 'from')), Number(needed(element, 'to'))];
+  const count = attr(element, 'count');
+  if (![from, to, Number(count ?? 0)].every((value) => Number.isSafeInteger(value) && value >= 0)) throw new Error('a gap needs positions');
+  return { from, to, ...(count === undefined ? {} : { count: Number(count) }) };
 }
 
 function needed(element: Element, name: string): string {

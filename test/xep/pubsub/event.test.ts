@@ -31,6 +31,16 @@ test('a gap may concern every topic', () => {
   expect(parseEvent(parseElement(serialize(eventMessage('reader', eventText('', [gap])))))).toEqual({ reader: 'reader', topic: '', notices: [gap] });
 });
 
+test('a gap of several topics names them, and no more of them than a gap of this box would', () => {
+  const topics = [{ topic: 'a', from: 5, to: 7, count: 2 }, { topic: 'b<', from: 6, to: 6 }];
+  const gap: Notice = { kind: 'gap', recordId: recordId(9), time: 7, gap: { from: 5, to: 9, count: 5, reason: 'overflow', topics, others: { from: 8, to: 9, count: 2 } } };
+  const wire = (notice: Notice): ReturnType<typeof parseEvent> => parseEvent(parseElement(serialize(eventMessage('reader', eventText('', [notice])))));
+  expect(wire(gap)?.notices).toEqual([gap]);
+  const many = Array.from({ length: 500 }, (_, i) => ({ topic: `${i}`, from: i, to: i, count: 1 }));
+  const told = wire({ ...gap, gap: { from: 0, to: 499, count: 500, reason: 'overflow', topics: many } })?.notices[0]?.gap;
+  expect([told?.topics?.length, told?.others]).toEqual([32, { from: 32, to: 499, count: 468 }]);
+});
+
 test('a message that is no notification of a box is none', () => {
   expect(parseEvent(xml('message', {}, xml('body', {}, 'hi')))).toBeUndefined();
 });
