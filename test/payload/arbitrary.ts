@@ -1,6 +1,11 @@
 // What may be published, of every kind.
 import * as fc from 'fast-check';
 import type { Value } from '../../src/api.ts';
+import { senmlToCbor } from '../../src/payload/senml/cbor.ts';
+import { checkSenml, type SenmlPack } from '../../src/payload/senml/pack.ts';
+import { senmlToElement } from '../../src/payload/senml/xml.ts';
+import { serializeStandalone } from '../../src/xml/serialize.ts';
+import { isLegal } from '../../src/xml/text.ts';
 
 export const text: fc.Arbitrary<string> = fc.string({ unit: 'binary' });
 const leaf = fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null), fc.double({ noNaN: true, noDefaultInfinity: true }));
@@ -27,14 +32,21 @@ export const xml: fc.Arbitrary<string> = element(fc.array(fc.oneof(xmlText, elem
 
 export const senml: fc.Arbitrary<Value> = fc.array(fc.record({ n: fc.constantFrom('a', 'urn:dev:1'), v: fc.double({ noNaN: true, noDefaultInfinity: true }), note: fc.oneof(text, fc.integer()) }, { requiredKeys: ['n', 'v'], noNullPrototype: true }), { minLength: 1, maxLength: 3 });
 
-/** With the media type that is said, if one is. */
-export interface Given { readonly value: Value; readonly contentType?: string }
+/** In the other two forms of the same: neither has -0, and XML only texts where no number is meant, of characters that it has. */
+const senmlOnce: fc.Arbitrary<SenmlPack> = senml.map((pack) => checkSenml(JSON.parse(JSON.stringify(pack)) as Value));
+const senmlText: fc.Arbitrary<SenmlPack> = senmlOnce.map((pack) => pack.map((record) => ('note' in record ? { ...record, note: String(record.note) } : record))).filter((pack) => pack.every(({ note = '' }) => isLegal(String(note))));
+
+/** With the media type that is said, if one is; `read`: what it is inside, where that is not how it is given. */
+export interface Given { readonly value: Value; readonly contentType?: string; readonly read?: Value }
 
 export const given: fc.Arbitrary<Given> = fc.oneof(
   { weight: 4, arbitrary: value.map((one) => ({ value: one })) },
   xml.map((one) => ({ value: one, contentType: 'application/xml' })),
   xml.map((one) => ({ value: one, contentType: 'application/atom+xml' })),
   senml.map((one) => ({ value: one, contentType: 'application/senml+json' })),
+  senmlText.map((one) => ({ value: serializeStandalone(senmlToElement(one)), contentType: 'application/senml+xml', read: one })),
+  senmlOnce.map((one) => ({ value: senmlToCbor(one), contentType: 'application/senml+cbor', read: one })),
+  senmlOnce.map((one) => ({ value: one, contentType: 'application/senml+cbor' })),
   text.map((one) => ({ value: one, contentType: 'text/csv; charset=utf-8' })),
   bytes.map((one) => ({ value: one, contentType: 'image/png' })),
   unsigned.map((one) => ({ value: one, contentType: 'application/cbor' })),

@@ -1,4 +1,4 @@
-// Every payload comes out of every road as it went in: the disk, the control socket, a stream between boxes, a home.
+// Every payload comes out of every road as it went in: the disk, memory, an export, the control socket, a stream between boxes, a home, a carrier.
 import * as fc from 'fast-check';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,15 +6,26 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { expect, it } from 'vitest';
 import type { Delivery } from '../../src/api.ts';
-import { attachBox, createBox } from '../../src/index.ts';
+import { lines } from '../../src/cli/lines.ts';
+import { createSystemClock } from '../../src/clock.ts';
+import type { CarriedOutbox } from '../../src/home/carried/carried.ts';
+import { Carriers } from '../../src/home/carried/carriers.ts';
+import { createHomes, type Homes } from '../../src/home/homes.ts';
+import { attachBox, createBox, exportBox, importBox } from '../../src/index.ts';
+import { type Log, openLog } from '../../src/log/log.ts';
+import { MemoryDatabase } from '../../src/log/memory-database.ts';
 import { fromPayload, toPayload } from '../../src/payload/payload.ts';
 import { elementToPayload } from '../../src/payload/xml.ts';
 import { OWNER } from '../../src/pubsub/actor.ts';
+import { type Identity, loadIdentity } from '../../src/trust/identity.ts';
+import { Sealer } from '../../src/trust/seal.ts';
 import { serializeStandalone } from '../../src/xml/serialize.ts';
 import { children, type Element, parseElement } from '../../src/xmpp/element.ts';
+import { type FakeHome, startFakeHome } from '../home/fake-home.ts';
 import { createRig } from '../home/rig.ts';
 import { seen, SimulatedLan } from '../link/fixtures.ts';
 import { serviceBox } from '../link/service-box.ts';
+import { Bell } from '../support/bell.ts';
 import { find, pubsubClient } from '../conformance/xep-0060/client.ts';
 import { given, type Given, xml } from './arbitrary.ts';
 
@@ -37,9 +48,9 @@ const came = (delivery: Delivery): Came | undefined => (delivery.kind === 'item'
 /** Strict: `-0` is no 0, a Buffer no Uint8Array, and objects have only what they had. */
 const odd = (items: readonly Given[], got: readonly (Came | undefined)[]): unknown[] => items.map(expected).filter((one, at) => !isDeepStrictEqual(one, got[at])).concat(got.length === items.length ? [] : [{ value: got.length, contentType: 'count' }]);
 
-it('what is read from a payload is what was published, but for the spelling of XML', () => {
+it('what is read from a payload is what was published, but for the spelling of XML and the form of SenML', () => {
   fc.assert(fc.property(given, (one) => {
-    expect(isDeepStrictEqual(expected(one).value, one.value)).toBe(true);
+    expect(isDeepStrictEqual(expected(one).value, one.read ?? one.value)).toBe(true);
   }), { numRuns: 1000 });
 });
 
@@ -62,6 +73,51 @@ it('the disk, after a restart, and the control socket, both ways', async () => {
     await using again = await createBox({ dir, link: false });
     expect(odd(items, (await again.items('t', { from: 'start', limit: 1000 })).map(came))).toEqual([]);
     expect(odd(through, (await again.items('u', { from: 'start', limit: 1000 })).map(came))).toEqual([]);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+});
+
+/** As a file has them. */
+async function* withEnds(all: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const line of all) yield `${line}\n`;
+}
+
+it('an export, taken into another box', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'lanpost-roads-'));
+  const [from, to] = [{ dir: join(folder, 'from') }, { dir: join(folder, 'to') }];
+  const items = sample();
+  try {
+    {
+      await using box = await createBox({ ...from, link: false, control: false });
+      for (const [at, { value, contentType }] of items.entries()) await box.publish('t', value, { id: `i${at}`, ...(contentType === undefined ? {} : { contentType }) });
+    }
+    expect(await importBox(to, lines(withEnds(exportBox(from))))).toMatchObject({ records: items.length, ended: true });
+    await using box = await createBox({ ...to, link: false, control: false });
+    const there = await box.items('t', { from: 'start', limit: 1000 });
+    expect(odd(items, there.map(came))).toEqual([]);
+    expect(there.map((one) => one.kind === 'item' && one.id)).toEqual(items.map((_, at) => `i${at}`));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+it('a topic in memory: to who reads it, who asks, and who is attached', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'lanpost-roads-'));
+  const items = sample();
+  try {
+    await using box = await createBox({ dir, link: false });
+    await using attached = await attachBox({ dir });
+    await box.topics.create('m', { storage: 'memory' });
+    for (const reads of [box, attached]) {
+      const reader = reads.subscribe('m');
+      await reader.ready;
+      for (const { value, contentType } of items) await reads.publish('m', value, contentType === undefined ? {} : { contentType });
+      const got: (Came | undefined)[] = [];
+      for await (const delivery of reader) if (got.push(came(delivery)) === items.length) break;
+      expect(odd(items, got)).toEqual([]);
+      expect(odd(items, (await reads.items('m', { last: items.length })).map(came))).toEqual([]);
+    }
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
@@ -115,11 +171,47 @@ it('a home', async () => {
   const items = sample();
   for (const [at, { value, contentType }] of items.entries()) await rig.log.append({ topic: 't', kind: 'publish', id: `i${at}`, payload: toPayload(value, contentType) });
   await rig.until(() => rig.count('t') === items.length);
-  const got = items.map((_, at): Came | undefined => {
-    const record = rig.home.nodes.get('t')?.get(`i${at}`);
-    const [element] = record ? children(record) : [];
-    const payload = element && elementToPayload(element);
-    return payload && { value: fromPayload(payload), contentType: payload.contentType };
-  });
-  expect(odd(items, got)).toEqual([]);
+  expect(odd(items, items.map((_, at) => atHome(rig.home, `i${at}`)))).toEqual([]);
 });
+
+it('a box that carries to a home what waits for it', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'lanpost-roads-'));
+  const bell = new Bell();
+  const home = await startFakeHome(bell);
+  const boxes: { readonly identity: Identity; readonly log: Log; readonly homes: Homes; readonly outbox: CarriedOutbox }[] = [];
+  for (const name of ['author', 'carrier']) {
+    const identity = await loadIdentity(await mkdtemp(join(dir, name)), { machine: 'test' });
+    const clock = bell.heard(createSystemClock());
+    const log = await openLog({ database: new MemoryDatabase(), clock, boxId: identity.boxId, trouble: bell.ring });
+    const homes = createHomes({ log, clock, trouble: bell.ring, boxId: identity.boxId, limits: { settle: 100 }, random: () => 0, opened: bell.ring });
+    boxes.push({ identity, log, homes, outbox: await homes.outbox({ identity, sealer: new Sealer(identity), isPaired: () => true, nameOf: () => 'other' }) });
+  }
+  try {
+    const [author, carrier] = [boxes[0]!, boxes[1]!];
+    // The author does not reach its home.
+    await author.homes.add({ ...home.account, port: 1, topics: ['t'] });
+    await carrier.homes.add({ ...home.account, jid: 'other@home.test' });
+    const { fingerprint, spki } = carrier.identity;
+    await new Carriers(author.log.registry).add({ fingerprint, spki, account: 'other@home.test', jid: home.account.jid });
+    home.nodes.set('t', new Map());
+    const items = sample();
+    const appended = await Promise.all(items.map(({ value, contentType }) => author.log.append({ topic: 't', kind: 'publish', payload: toPayload(value, contentType) })));
+    expect(await author.outbox.export(join(dir, 'out'), fingerprint)).toMatchObject({ records: items.length, more: false });
+    expect(await carrier.outbox.import(join(dir, 'out'), join(dir, 'confirmed'), new AbortController().signal)).toMatchObject({ published: items.length, refused: 0 });
+    expect(odd(items, appended.map(({ recordId }) => atHome(home, recordId)))).toEqual([]);
+  } finally {
+    for (const { homes, log } of boxes) {
+      await homes.close();
+      await log.close();
+    }
+    await home.close();
+    await rm(dir, { recursive: true, force: true });
+  }
+});
+
+function atHome({ nodes }: FakeHome, id: string): Came | undefined {
+  const item = nodes.get('t')?.get(id);
+  const [element] = item ? children(item) : [];
+  const payload = element && elementToPayload(element);
+  return payload && { value: fromPayload(payload), contentType: payload.contentType };
+}
