@@ -15,7 +15,7 @@ import type { Feeder, Reader } from '../xep/pubsub/feeder.ts';
 import { eventMessage, eventText } from '../xep/pubsub/event.ts';
 import { isLegal } from '../xml/text.ts';
 import { Again } from './again.ts';
-import { isLost } from './deleted-topic.ts';
+import { isCancelled, isLost } from './lost-reading.ts';
 import { EventWriter } from './event-writer.ts';
 import { Feed } from './feed.ts';
 import { Rounds } from './rounds.ts';
@@ -59,6 +59,8 @@ export class Feeds implements Feeder {
   /** Those whose cursor is being opened: who asks for one of them meanwhile waits for that. */
   readonly #opening = new Map<string, Promise<void>>();
   readonly #online = new Map<string, ProvenPeer>();
+  /** Those whose places are being given up. */
+  readonly #ending = new Set<string>();
   /** Somebody was stopped because it may not read: it may be let again. */
   #refused = false;
   readonly #again: Again;
@@ -182,7 +184,8 @@ export class Feeds implements Feeder {
     if (this.#running.has(name) || this.#opening.has(name)) return;
     const actor: Keyed = { kind: 'peer', ...peer };
     this.#begin(actor, { name, filter, from: 'new', durable: true }).catch(async (error: unknown) => {
-      if (isLost(this.#parts.broker, this.#parts.log, actor, filter)) await this.#giveUp(name, filter, peer);
+      const { broker, log } = this.#parts;
+      if (isLost(broker, log, actor, filter) || isCancelled(broker, actor, filter)) await this.#giveUp(name, filter, peer);
       else this.#stuck(peer, error);
     });
   }
@@ -198,6 +201,9 @@ export class Feeds implements Feeder {
   }
 
   async #giveUp(name: string, filter: string, peer: ProvenPeer): Promise<void> {
+    // What it has not had is written down once.
+    if (this.#ending.has(name)) return;
+    this.#ending.add(name);
     try {
       await this.#opened(name);
       await this.#stop(name);
@@ -207,6 +213,8 @@ export class Feeds implements Feeder {
       this.#parts.readerChanged?.({ filter, reader: name.slice(cursorName(peer.fingerprint, '').length), fingerprint: peer.fingerprint }, 'none');
     } catch (error) {
       this.#report(peer, error);
+    } finally {
+      this.#ending.delete(name);
     }
   }
 
@@ -239,12 +247,23 @@ export class Feeds implements Feeder {
     }
   }
 
+  /** XEP-0163 §7.1: as of clients that are no boxes. */
+  async #cancel(): Promise<void> {
+    const over = [...this.#parts.log.cursors()].flatMap(({ name, filter }) => {
+      const fingerprint = keyOf(name);
+      const peer = fingerprint === undefined ? undefined : this.#online.get(fingerprint) ?? { name: fingerprint.slice(0, 16), fingerprint };
+      return peer && isCancelled(this.#parts.broker, { kind: 'peer', ...peer }, filter) ? [{ name, filter, peer }] : [];
+    });
+    await Promise.all(over.map(({ name, filter, peer }) => this.#giveUp(name, filter, peer)));
+  }
+
   /** Rights were taken away: whoever may not read any more is stopped, its place is kept. */
   recheck(): Promise<void> {
     return this.#rechecking.wanted();
   }
 
   async #recheck(): Promise<void> {
+    await this.#cancel();
     const over: [string, Feed][] = [];
     for (const [name, feed] of this.#running) {
       if (this.#readable.get(feed)?.some === false) over.push([name, feed]);

@@ -24,6 +24,7 @@ import { NS_PUBSUB_EVENT } from '../xep/pubsub/event.ts';
 import type { Names } from '../xep/pubsub/affiliations.ts';
 import { discovery, metadata } from '../xep/pubsub/discovery.ts';
 import { finder } from '../xep/pubsub/find.ts';
+import { endsSubscription } from '../xep/pubsub/notification.ts';
 import { GET_PENDING, getPending } from '../xep/pubsub/get-pending.ts';
 import { PubsubService } from '../xep/pubsub/service.ts';
 import { deviceOfThread, parseDevices } from '../xep/device.ts';
@@ -274,7 +275,7 @@ export class LinkService {
       nameOf: (fingerprint) => this.#link?.nameOf(fingerprint),
     });
     this.rules = new OwnerRules({
-      broker, trust: parts.trust, subscriptions: this.subscriptions, approvals: this.#approvals, feeds: this.#feeds, notifications: this.#notifications, relays: this.relays, files: this.files,
+      broker, trust: parts.trust, subscriptions: this.subscriptions, approvals: this.#approvals, feeds: this.#feeds, notifications: this.#notifications, personal: this.#personal, relays: this.relays, files: this.files,
       proofs: this.#proofs, accounts, prove: async (name) => this.#up().prove(name), roadsChanged: () => parts.roadsChanged(), revoked: parts.revoked,
     });
     broker.use({
@@ -348,6 +349,8 @@ export class LinkService {
       }
       if (context.fingerprint !== undefined) await this.#intake.receive(message, { ...context, fingerprint: context.fingerprint });
     });
+    // Rights may have been taken back just before the power went, and what follows from it not been written.
+    this.rules.changed().catch((error: unknown) => trouble({ kind: 'link.listener', message: error instanceof Error ? error.message : String(error) }));
   }
 
   /** Whoever may not write to a device is not told whether it is there. */
@@ -365,7 +368,7 @@ export class LinkService {
   /** XEP-0060 §12.4: a client sends back what it was told. */
   #returned(message: Element, { fingerprint }: PeerContext): boolean {
     const { condition, text } = stanzaErrorOf(message);
-    return fingerprint !== undefined && this.#notifications.returned(fingerprint, attr(message, 'id') ?? '', text ?? condition);
+    return fingerprint !== undefined && this.#notifications.returned(fingerprint, attr(message, 'id') ?? '', text ?? condition, endsSubscription(message));
   }
 
   /** Whether somebody follows who comes and goes. */

@@ -9,6 +9,7 @@ import type { LogRecord } from '../log/record.ts';
 import type { Actor } from '../pubsub/actor.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import { type Notice, noticeOf } from '../pubsub/notice.ts';
+import { isPersonal } from '../pubsub/personal.ts';
 import { cursorOf, type PeerSubscription, type PeerSubscriptions, readsBy, type SubscriptionWatcher } from '../pubsub/peer-subscriptions.ts';
 import { filterOf, isSubtree, isWithin } from '../pubsub/subtree.ts';
 import type { Show } from '../pubsub/subscription-options.ts';
@@ -18,7 +19,7 @@ import { type Header } from '../xep/shim.ts';
 import { notification, stateNotification } from '../xep/pubsub/notification.ts';
 import type { Element } from '../xmpp/element.ts';
 import { Again } from './again.ts';
-import { isLost } from './deleted-topic.ts';
+import { isCancelled, isLost } from './lost-reading.ts';
 import { Feed } from './feed.ts';
 import { Rounds } from './rounds.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
@@ -53,6 +54,8 @@ export class Notifications implements SubscriptionWatcher {
   readonly #running = new Map<string, Feed>();
   readonly #turns = new Map<string, Promise<void>>();
   readonly #rechecking = new Rounds(() => this.#recheck());
+  /** Those whose subscriptions are being ended: what they have not had is written down once, and nothing of it goes out meanwhile. */
+  readonly #ending = new Set<string>();
   #count = 0;
 
   constructor(parts: NotificationsParts) {
@@ -97,6 +100,7 @@ export class Notifications implements SubscriptionWatcher {
 
   /** What runs knows by itself what may be read: who may read more now is looked for. */
   async #recheck(): Promise<void> {
+    await this.#cancel();
     for (const peer of this.#there.values()) {
       for (const filter of new Set(Array.from(this.#parts.subscriptions.of(peer.fingerprint), readsBy))) {
         if (this.#running.has(cursorOf(peer.fingerprint, filter))) continue;
@@ -106,18 +110,30 @@ export class Notifications implements SubscriptionWatcher {
     }
   }
 
+  /** XEP-0163 §7.1: whoever stands so that a node of this box itself is not for it any more is no subscriber of it; it hears of that when it is there. */
+  async #cancel(): Promise<void> {
+    const { broker, subscriptions } = this.#parts;
+    const over = Array.from(subscriptions.nodes()).filter(isPersonal).flatMap((node) => [...subscriptions.at(node)])
+      .filter((row) => row.state === 'subscribed' && !row.consent && isCancelled(broker, actorOf(row), row.node));
+    await this.#giveUp(over).catch((error: unknown) => this.#report({ name: 'peers' }, error));
+  }
+
   /** §6.1.7: it has just subscribed. */
   began(row: PeerSubscription): void {
     this.#later(row, this.#newest(row, 'subscription'));
   }
 
-  /** §12.4: a client has sent back what it was told. True if it was. */
-  returned(fingerprint: string, id: string, why: string): boolean {
+  /** §12.4: a client has sent back what it was told; `forGood`: and wants none of it. True if it was. */
+  returned(fingerprint: string, id: string, why: string, forGood: boolean): boolean {
     for (const [name, feed] of this.#running) {
       if (feed.actor.kind !== 'peer' || feed.actor.fingerprint !== fingerprint || !feed.returned(id)) continue;
       const { filter } = feed.cursor;
-      this.#seldom.tell({ kind: 'link.returned', message: `${feed.actor.name} sent back what it was told of ${filter} (${why}): nothing more goes there until it subscribes again` });
-      const rows = [...this.#parts.subscriptions.of(fingerprint)].filter((row) => readsBy(row) === filter);
+      this.#seldom.tell({ kind: 'link.returned', message: `${feed.actor.name} sent back what it was told of ${filter} (${why}): ${forGood ? 'its subscription is over' : 'nothing more goes there until it subscribes again'}` });
+      const rows = [...this.#parts.subscriptions.of(fingerprint)].filter((row) => row.state === 'subscribed' && !row.consent && readsBy(row) === filter);
+      if (forGood) {
+        this.#later(feed.actor, this.#giveUp(rows));
+        return true;
+      }
       for (const row of rows) this.#later(feed.actor, this.#parts.subscriptions.suspend(row, why));
       this.#later(feed.actor, this.#queued(name, () => this.#stop(name)));
       return true;
@@ -134,14 +150,25 @@ export class Notifications implements SubscriptionWatcher {
   async deleted(topic: string): Promise<void> {
     const { broker, log, subscriptions } = this.#parts;
     const away = [...subscriptions.at(topic)].filter((row) => row.state === 'subscribed' && !row.consent && readsBy(row) === topic
-      && !this.#running.has(cursorOf(row.fingerprint, topic)) && isLost(broker, log, { kind: 'peer', name: row.name, fingerprint: row.fingerprint }, topic));
+      && !this.#running.has(cursorOf(row.fingerprint, topic)) && isLost(broker, log, actorOf(row), topic));
     await this.#giveUp(away);
   }
 
   /** What they have not had is written down, once for all that read the same. */
   async #giveUp(rows: readonly PeerSubscription[]): Promise<void> {
-    for (const name of new Set(rows.map((row) => cursorOf(row.fingerprint, readsBy(row))))) await noteUnread(this.#parts.log, name, 'dropped');
-    for (const row of rows) await this.#parts.subscriptions.end(row, true);
+    const { log, subscriptions } = this.#parts;
+    for (const name of new Set(rows.map((row) => cursorOf(row.fingerprint, readsBy(row))))) {
+      if (this.#ending.has(name)) continue;
+      this.#ending.add(name);
+      try {
+        // First: what has arrived by now it has had.
+        await this.#queued(name, () => this.#stop(name));
+        await noteUnread(log, name, 'dropped');
+        for (const row of rows) if (cursorOf(row.fingerprint, readsBy(row)) === name) await subscriptions.end(row, true);
+      } finally {
+        this.#ending.delete(name);
+      }
+    }
   }
 
   untold(row: PeerSubscription): void {
@@ -169,12 +196,12 @@ export class Notifications implements SubscriptionWatcher {
     const { rows } = subscribed;
     const [first] = rows;
     if (!first || !this.#there.has(fingerprint)) await this.#stop(name);
-    if (!first) return;
+    if (!first || this.#ending.has(name)) return;
     const actor = { kind: 'peer', name: this.#there.get(fingerprint)?.name ?? first.name, fingerprint } as const;
     // What runs knows by itself what may be read, before each message; also what is left of a topic that is deleted.
     if (this.#running.has(name)) return;
     if (!await broker.find.some(actor, filter)) {
-      if (isLost(broker, log, actor, filter)) this.#later(actor, this.#giveUp(rows));
+      if (isLost(broker, log, actor, filter) || isCancelled(broker, actor, filter)) this.#later(actor, this.#giveUp(rows));
       return;
     }
     const topic = hasWildcard(filter) ? undefined : broker.topic(filter);
@@ -314,6 +341,10 @@ export class Notifications implements SubscriptionWatcher {
   #report({ name }: { readonly name: string }, error: unknown): void {
     this.#seldom.tell({ kind: 'link.feed', message: `telling ${name}: ${error instanceof Error ? error.message : String(error)}` });
   }
+}
+
+function actorOf({ name, fingerprint }: PeerSubscription): Keyed {
+  return { kind: 'peer', name, fingerprint };
 }
 
 /** What reads the topics in memory beside that cursor: no filter ends like this. */

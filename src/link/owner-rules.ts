@@ -17,6 +17,7 @@ import type { FileDoor } from './file-door.ts';
 import type { HomeAccounts, JidProofs } from './jid-proofs.ts';
 import { linkName } from './link-name.ts';
 import type { Notifications } from './notifications.ts';
+import type { PersonalEvents } from './personal-events.ts';
 import type { RelayDoor } from './relay-door.ts';
 import type { ProvenPeer } from './streams-port.ts';
 
@@ -28,6 +29,7 @@ export interface OwnerRulesParts {
   /** Whatever goes out to peers is looked at again when a right has changed. */
   readonly feeds: Feeds;
   readonly notifications: Notifications;
+  readonly personal: PersonalEvents;
   readonly relays: RelayDoor;
   readonly files: FileDoor;
   readonly proofs: JidProofs | undefined;
@@ -62,8 +64,7 @@ export class OwnerRules {
     this.#parts.files.recheck();
     // A key that is allowed something is vouched for by that.
     if (!isClass(who) && !isAccountName(who)) await this.#parts.broker.places.fit(who);
-    this.#parts.feeds.resume();
-    this.#parts.notifications.recheck();
+    this.#given();
     return ruled;
   }
 
@@ -78,6 +79,7 @@ export class OwnerRules {
       this.#parts.files.recheck();
       await this.#parts.feeds.recheck();
       this.#parts.notifications.recheck();
+      this.#parts.personal.recheck();
     }
   }
 
@@ -85,6 +87,9 @@ export class OwnerRules {
   async pair(fingerprint: string): Promise<TrustEntry> {
     const entry = await this.#parts.trust.pair(fingerprint);
     await this.#parts.broker.places.fit(fingerprint);
+    // It is of another class now, of which something else may be said, and sees this box.
+    this.#parts.files.recheck();
+    this.#given();
     return entry;
   }
 
@@ -166,8 +171,14 @@ export class OwnerRules {
   /** Resolves when nothing goes out any more that should not. */
   async changed(): Promise<void> {
     await this.#parts.feeds.recheck();
+    this.#given();
+  }
+
+  /** Somebody may read more than before: what was subscribed to goes on. */
+  #given(): void {
     this.#parts.feeds.resume();
     this.#parts.notifications.recheck();
+    this.#parts.personal.recheck();
   }
 
   /** A class, an account, or a fingerprint. At once: what is revoked in the next moment must not have to wait for what it takes back. */

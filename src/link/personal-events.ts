@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Peer, PeerEvent, Trouble } from '../api.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log/log.ts';
@@ -6,9 +7,10 @@ import { OWNER } from '../pubsub/actor.ts';
 import type { Broker } from '../pubsub/broker.ts';
 import { type Notice, noticeOf } from '../pubsub/notice.ts';
 import type { PeerSubscriptions } from '../pubsub/peer-subscriptions.ts';
-import { PERSONAL, personalNode } from '../pubsub/personal.ts';
+import { PERSONAL, personalNode, personalTopic } from '../pubsub/personal.ts';
 import { Seldom } from '../seldom.ts';
 import { notification } from '../xep/pubsub/notification.ts';
+import { Rounds } from './rounds.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 
 export interface PersonalEventsParts {
@@ -37,16 +39,36 @@ export class PersonalEvents {
   readonly #ended = new AbortController();
   /** By name, the nodes whose newest a peer got since it came. */
   readonly #greeted = new Map<string, Set<string>>();
+  readonly #rechecking = new Rounds(() => this.#recheck());
   #running: Promise<void> = Promise.resolve();
   #count = 0;
 
   constructor(parts: PersonalEventsParts) {
     this.#parts = parts;
     this.#seldom = new Seldom(parts.clock, parts.trouble);
+    parts.broker.sayings.onChange(() => this.recheck());
   }
 
   start(): void {
     this.#running = this.#run().catch((error: unknown) => this.#report('everybody', error));
+  }
+
+  /** XEP-0060 §12.2: rights were given, or taken away. Whoever may read more than before gets the newest of that; so it does when it comes to be let again. */
+  recheck(): void {
+    this.#rechecking.wanted().catch((error: unknown) => this.#report('everybody', error));
+  }
+
+  async #recheck(): Promise<void> {
+    const there = new Map(this.#parts.peers().map((peer) => [peer.name, peer]));
+    for (const [name, greeted] of this.#greeted) {
+      const peer = there.get(name);
+      for (const node of greeted) if (!peer || !this.#mayHave(peer, personalTopic(node))) greeted.delete(node);
+    }
+    for (const peer of there.values()) {
+      if (wants(peer).length === 0 || this.#ended.signal.aborted) continue;
+      await this.#greet(peer).catch((error: unknown) => this.#report(peer.name, error));
+      await nextTurn();
+    }
   }
 
   /** §4.3.4: it came, or wants more than before. */
@@ -90,9 +112,9 @@ export class PersonalEvents {
   async #greet(peer: Peer): Promise<void> {
     const { broker } = this.#parts;
     const greeted = this.#greetedOf(peer.name);
-    for (const topic of broker.find.names(PERSONAL)) {
-      const node = personalNode(topic) ?? topic;
-      if (greeted.has(node) || !wants(peer).includes(node) || broker.config(topic).sendLast !== 'on-sub-and-presence') continue;
+    for (const node of wants(peer)) {
+      const topic = personalTopic(node);
+      if (greeted.has(node) || broker.said(topic) === undefined || broker.config(topic).sendLast !== 'on-sub-and-presence') continue;
       const fingerprint = this.#letHave(peer, topic);
       if (fingerprint === undefined) continue;
       greeted.add(node);
@@ -102,11 +124,14 @@ export class PersonalEvents {
   }
 
   /** The key that may have it. Whoever has subscribed gets it by that. */
-  #letHave({ name }: Peer, topic: string): string | undefined {
-    const { broker, keyOf, subscriptions } = this.#parts;
-    const fingerprint = keyOf(name);
-    if (fingerprint === undefined || !broker.mayRead({ kind: 'peer', name, fingerprint }, topic)) return undefined;
-    return [...subscriptions.of(fingerprint, topic)].length === 0 ? fingerprint : undefined;
+  #letHave(peer: Peer, topic: string): string | undefined {
+    const fingerprint = this.#mayHave(peer, topic);
+    return fingerprint !== undefined && [...this.#parts.subscriptions.of(fingerprint, topic)].length === 0 ? fingerprint : undefined;
+  }
+
+  #mayHave({ name }: Peer, topic: string): string | undefined {
+    const fingerprint = this.#parts.keyOf(name);
+    return fingerprint !== undefined && this.#parts.broker.mayRead({ kind: 'peer', name, fingerprint }, topic) ? fingerprint : undefined;
   }
 
   async #tell({ name, fingerprint }: ProvenPeer, topic: string, node: string, notice: Notice, delayed: boolean): Promise<void> {

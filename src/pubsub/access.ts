@@ -56,6 +56,18 @@ export class Access {
     return actor.kind === 'owner' || (actor.kind === 'peer' && this.#parts.may(actor.fingerprint, right, topicOrFilter, false));
   }
 
+  /**
+   * XEP-0163 §7.1: of a topic that is there for whom this box is paired with, or for classes of peers, whether that peer is
+   * left out by how it stands itself. Whom the box is paired with and only the topic's own setting leaves out is not: a setting may be changed back.
+   */
+  excludes(actor: Actor, topic: string): boolean {
+    const model = this.#parts.said(topic)?.accessModel;
+    if (model !== 'presence' && model !== 'roster') return false;
+    const reason = this.refusal(actor, 'subscribe', topic);
+    if (reason !== 'not-in-roster-group') return reason !== undefined;
+    return actor.kind !== 'peer' || this.#parts.level(actor.fingerprint) !== 'paired';
+  }
+
   /** Whether it may hear that a topic of that name is not there. */
   knows(actor: Actor, topic: string): boolean {
     return this.isGranted(actor, 'read', topic) || this.isGranted(actor, 'write', topic);

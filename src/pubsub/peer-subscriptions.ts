@@ -106,6 +106,11 @@ export class PeerSubscriptions {
     return this.#rows.at(node);
   }
 
+  /** The topics and subtrees that there are any to. */
+  nodes(): Iterable<string> {
+    return this.#rows.nodes();
+  }
+
   /** How many those are. */
   count(node: string): number {
     return this.#rows.count(node);

@@ -61,6 +61,11 @@ export class SubscriptionTable {
     return this.#byNode.get(node)?.values() ?? [];
   }
 
+  /** What there are any to. */
+  nodes(): Iterable<string> {
+    return this.#byNode.keys();
+  }
+
   count(node: string): number {
     return this.#byNode.get(node)?.size ?? 0;
   }

@@ -30,6 +30,18 @@ describe('a client that is no box', () => {
     expect(a.log.cursorCount).toBe(0);
   });
 
+  test('that may read again by being paired anew goes on at once', async () => {
+    await a.broker.configure(OWNER, 't', { accessModel: 'presence' });
+    await a.service.rules.allow(c.fingerprint, 'chat');
+    await c.ask('set', `<subscribe node='t' jid='${c.name}'/>`);
+    await a.service.rules.revoke(c.fingerprint);
+    await publish('t', 1, 'i1');
+    await quiet();
+    expect(c.waiting).toEqual([]);
+    await a.service.rules.pair(c.fingerprint);
+    expect(said(await c.next())).toBe('item t i1 1');
+  });
+
   test('that answers everything with an error, or floods with errors nobody asked for, harms nobody', async () => {
     await c.ask('set', `<subscribe node='t' jid='${c.name}'/>`);
     await publish('t', 1, 'i1');

@@ -6,7 +6,8 @@ import { payloadToElement } from '../../payload/xml.ts';
 import type { Notice } from '../../pubsub/notice.ts';
 import { personalNode } from '../../pubsub/personal.ts';
 import type { PeerSubscription, SubscriptionState } from '../../pubsub/peer-subscriptions.ts';
-import { type Element, xml } from '../../xml/element.ts';
+import { attr, children, type Element, xml } from '../../xml/element.ts';
+import { stanzaErrorOf } from '../../xmpp/stanza-error.ts';
 import { delayElement } from '../delay.ts';
 import { type Header, headersElement } from '../shim.ts';
 import { changeElement, NS_PUBSUB_EVENT } from './event.ts';
@@ -58,6 +59,20 @@ export function stateNotification({ node: topic, name, id, state, options }: Pee
   return xml('message', { type: 'headline', id: messageId }, xml('event', { xmlns: NS_PUBSUB_EVENT },
     xml('subscription', { node, jid: name, subid: id, subscription: state, ...expiry })));
 }
+
+/**
+ * §12.4: whether what was sent back says that its subscriber will never want any of it: the type must say `cancel`, or the
+ * condition `gone`. What is wrong with one message, and what may pass, ends nothing.
+ */
+export function endsSubscription(returned: Element): boolean {
+  const { condition } = stanzaErrorOf(returned);
+  if (condition === 'gone') return true;
+  const said = children(returned).find(({ name }) => name === 'error');
+  return said !== undefined && attr(said, 'type') === 'cancel' && !OF_ONE_MESSAGE.has(condition);
+}
+
+/** Conditions that count as a bounce whatever the type says. */
+const OF_ONE_MESSAGE: ReadonlySet<string> = new Set(['bad-request', 'redirect', 'not-acceptable']);
 
 /** §8.2.4, `pubsub#notify_sub`: what the state of somebody's subscription is now, told to an owner in the words of §12.14. */
 export function subscriberNotification({ node: topic, jid, subid, state }: Subscriber, messageId: string): Element {

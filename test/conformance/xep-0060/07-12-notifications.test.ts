@@ -5,7 +5,7 @@ import type { TopicConfig } from '../../../src/api.ts';
 import { createTestClock, type TestClock } from '../../../src/clock.ts';
 import { toPayload } from '../../../src/payload/payload.ts';
 import { OWNER } from '../../../src/pubsub/actor.ts';
-import { attr, type Element } from '../../../src/xmpp/element.ts';
+import { attr, type Element, parseElement } from '../../../src/xmpp/element.ts';
 import { StanzaError } from '../../../src/xmpp/stanza-error.ts';
 import { errorReply } from '../../../src/xmpp/stanza.ts';
 import { quiet } from '../../support/quiet.ts';
@@ -14,7 +14,6 @@ import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
 import { all, answered, find, form, PUBSUB, pubsubClient, type PubsubClient, said, SUBSCRIBE_OPTIONS } from './client.ts';
 
 describe('XEP-0060 notifications', () => {
-  it.todo('§12.4 an error of the type cancel ends the subscription: it is suspended like by any other, and its place is kept');
   it.todo('§12.11 several items in one request: 1.13 took them out (§7.1.1), and they are refused');
   it.todo('§12.19 a word before a lease ends: a MAY');
 
@@ -267,6 +266,75 @@ describe('XEP-0060 notifications', () => {
     expect(c.waiting).toEqual([]);
     await subscribe();
     expect([await c.next(), await c.next()].map(said)).toEqual(['item t i1 1', 'item t i2 2']);
+  });
+
+  /** Sends back what it is told, with an error that says that. */
+  const returns = (error: string): void => {
+    c.reply = (message) => {
+      const back = errorReply(message, new StanzaError('undefined-condition'));
+      back.children = back.children.filter((child) => typeof child !== 'object' || child.getName() !== 'error');
+      back.append(parseElement(error));
+      void c.box.link.send(a.link.name, back);
+    };
+  };
+  const condition = (name: string): string => `<${name} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>`;
+
+  it.each([
+    ['of the type cancel', `<error type='cancel'>${condition('item-not-found')}</error>`],
+    ['with the condition gone, whatever its type', `<error type='modify'>${condition('gone')}</error>`],
+  ])('§12.4 sent back with an error %s: the subscription is over, that is told, and what it has not had is written down', async (_, error) => {
+    await topic();
+    returns(error);
+    await publish('t', 1, 'i1');
+    await lan.until(() => a.troubles.some(({ kind }) => kind === 'link.returned'));
+    c.reply = undefined;
+    await lan.until(() => [...a.log.cursors()].length === 0);
+    await publish('t', 2, 'i2');
+    expect(said(await c.next())).toBe('subscription t none');
+    expect(all(await c.ask('get', '<subscriptions/>'), 'subscription')).toEqual([]);
+    expect(await a.broker.items(OWNER, '$ledger')).toMatchObject([{ value: { topic: 't', count: 1, reason: 'dropped' } }]);
+    await subscribe();
+    await publish('t', 3, 'i3');
+    expect(said(await c.next())).toBe('item t i3 3');
+  });
+
+  it.each([
+    ['that may pass', `<error type='wait'>${condition('remote-server-timeout')}</error>`],
+    ['of one message', `<error type='cancel'>${condition('not-acceptable')}</error>`],
+    ['that says no type', `<error>${condition('item-not-found')}</error>`],
+  ])('§12.4 sent back with an error %s: the subscription stays, and its place', async (_, error) => {
+    await topic();
+    returns(error);
+    await publish('t', 1, 'i1');
+    await lan.until(() => a.troubles.some(({ kind }) => kind === 'link.returned'));
+    await publish('t', 2, 'i2');
+    await quiet();
+    c.reply = undefined;
+    await subscribe();
+    expect([await c.next(), await c.next()].map(said)).toEqual(['item t i1 1', 'item t i2 2']);
+  });
+
+  it('§12.4 several sent back at once: what it has not had is written down once', async () => {
+    await topic();
+    returns(`<error type='cancel'>${condition('service-unavailable')}</error>`);
+    await Promise.all([1, 2, 3, 4].map((i) => publish('t', i, `i${i}`)));
+    await lan.until(() => [...a.log.cursors()].length === 0);
+    await lan.until(() => [...a.service.subscriptions.untold(c.fingerprint)].length === 0);
+    expect(await a.broker.items(OWNER, '$ledger')).toMatchObject([{ value: { topic: 't', count: 4, reason: 'dropped' } }]);
+  });
+
+  it('§12.4 what one client sends back ends nobody else\'s', async () => {
+    await topic();
+    const other = await pubsubClient(lan, a, 3, 'barnardo');
+    await other.ask('set', `<subscribe node='t' jid='${other.name}'/>`);
+    const ids: string[] = [];
+    other.reply = (message) => { ids.push(attr(message, 'id') ?? ''); };
+    await publish('t', 1, 'i1');
+    await lan.until(() => ids.length === 1);
+    await c.next();
+    await c.box.link.send(a.link.name, parseElement(`<message type='error' id='${ids[0]}'><event xmlns='${PUBSUB}#event'/><error type='cancel'>${condition('gone')}</error></message>`));
+    await quiet();
+    expect([...a.service.subscriptions.of(other.fingerprint), ...a.service.subscriptions.of(c.fingerprint)]).toHaveLength(2);
   });
 
   it('§12.19 a lease: at its end the subscription is over, and that is told', async () => {

@@ -1,4 +1,3 @@
-// oxlint-disable vitest/warn-todo -- what is not done stays visible
 // XEP-0060 1.30 §9: the box itself as an account with nodes of its own, over a stream. The rest of it is XEP-0163.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TopicSettings } from '../../../src/api.ts';
@@ -9,15 +8,13 @@ import { attr } from '../../../src/xmpp/element.ts';
 import { quiet } from '../../support/quiet.ts';
 import { SimulatedLan } from '../../link/fixtures.ts';
 import { serviceBox, type ServiceBox } from '../../link/service-box.ts';
-import { all, PUBSUB, pubsubClient, type PubsubClient, said } from './client.ts';
+import { all, find, PUBSUB, pubsubClient, type PubsubClient, said } from './client.ts';
 
 const TUNE = 'http://jabber.org/protocol/tune';
 const ACTIVITY = 'http://jabber.org/protocol/activity';
 const TOPIC = personalTopic(TUNE);
 
 describe('XEP-0060 §9 IM Account Integration', () => {
-  it.todo('§12.2 the last item for whoever may read more than before, by itself: it gets the next, and the last when it comes again');
-
   let lan: SimulatedLan;
   let a: ServiceBox;
   beforeEach(async () => {
@@ -74,6 +71,39 @@ describe('XEP-0060 §9 IM Account Integration', () => {
     await lan.until(() => a.link.peers.get(c.name) === undefined);
     await publish('Largo');
     expect([...a.log.cursors()].filter(({ name }) => name.includes(c.fingerprint))).toEqual([]);
+  });
+
+  it.each<[string, TopicSettings, (c: PubsubClient) => Promise<unknown>]>([
+    ['its access model', { accessModel: 'whitelist' }, () => a.broker.configure(OWNER, TOPIC, { accessModel: 'open' })],
+    ['that it is of its class, being allowed something', { accessModel: 'roster', rosterGroups: ['class:paired'] }, (c) => a.service.rules.allow(c.fingerprint, 'chat')],
+    ['that it is paired', { accessModel: 'presence' }, (c) => a.service.rules.pair(c.fingerprint)],
+    ['its affiliation', { accessModel: 'whitelist' }, (c) => a.service.rules.setAffiliation(TOPIC, c.name, 'member')],
+  ])('§12.2 whoever gains access by %s is sent the last item, once', async (_, settings, gains) => {
+    await node({ ...settings, sendLast: 'on-sub-and-presence' });
+    const c = await contact(2);
+    await publish('Allegro');
+    await quiet();
+    expect(c.waiting).toEqual([]);
+    await gains(c);
+    const message = await c.next();
+    expect(said(message)).toBe(`item ${TUNE} current Allegro`);
+    expect(find(message, 'delay')).toBeDefined();
+    await a.broker.configure(OWNER, TOPIC, { title: 'Tunes' });
+    await quiet();
+    expect(c.waiting).toEqual([]);
+  });
+
+  it('§12.2 and again when it has lost it meanwhile', async () => {
+    await node({ accessModel: 'open', sendLast: 'on-sub-and-presence' });
+    const c = await contact(2);
+    expect(said(await c.next())).toBe(`item ${TUNE} current first`);
+    await a.broker.configure(OWNER, TOPIC, { accessModel: 'whitelist' });
+    await quiet();
+    await publish('Allegro');
+    await quiet();
+    expect(c.waiting).toEqual([]);
+    await a.broker.configure(OWNER, TOPIC, { accessModel: 'open' });
+    expect(said(await c.next())).toBe(`item ${TUNE} current Allegro`);
   });
 
   it('§9.2 of other nodes than it names it is told nothing', async () => {
