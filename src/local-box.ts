@@ -124,7 +124,7 @@ export class LocalBox implements Box {
 
   async retract(topic: string, id: string): Promise<void> {
     this.#open();
-    return this.#parts.broker.retract(OWNER, topic, id);
+    await this.#parts.broker.retract(OWNER, topic, id);
   }
 
   async purge(topic: string): Promise<void> {

@@ -314,8 +314,8 @@ export class Broker {
     return found;
   }
 
-  /** `notify`: readers are told whatever the topic says. */
-  async retract(actor: Actor, topic: string, id: string, notify = false): Promise<void> {
+  /** `notify`: readers are told whatever the topic says. Resolves, when it is on disk, with the topic's version then. */
+  async retract(actor: Actor, topic: string, id: string, notify = false): Promise<Pick<Published, 'seq'>> {
     this.#persistent(this.#at(actor, 'retract', topic));
     checkedMayEmpty(actor, topic);
     if (typeof id !== 'string') throw new TypeError('an item id must be a string');
@@ -325,7 +325,7 @@ export class Broker {
     if (!any && !isBy(item, actor)) {
       throw new Refusal('forbidden', `item "${id}" of ${topic} was published by someone else`);
     }
-    await this.#log.append({ topic, kind: 'retract', id: itemId(item), ...(any ? {} : { meant: item.seq }), makesRoom: actor.kind === 'owner', ...(notify ? { extra: { notify } } : {}) });
+    return this.#log.append({ topic, kind: 'retract', id: itemId(item), ...(any ? {} : { meant: item.seq }), makesRoom: actor.kind === 'owner', ...(notify ? { extra: { notify } } : {}) });
   }
 
   async purge(actor: Actor, topic: string): Promise<void> {

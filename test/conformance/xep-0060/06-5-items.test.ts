@@ -159,6 +159,17 @@ describe.each(TRANSPORTS)('XEP-0060 §6.5 Retrieve Items from a Node, %s', (_, c
       expect(ids(await since(ver))).toEqual(['theirs']);
     });
 
+    it('a deletion, too', async () => {
+      await publish('open', 1, 'i1');
+      await publish('open', 2, 'i2');
+      await a.service.rules.setAffiliation('open', c.name, 'owner');
+      const ver = String(find(await c.ask('set', "<retract node='open'><item id='i1'/></retract>"), 'retract')?.attrs['ver']);
+      expect(ver).toBe(await version());
+      await publish('open', 3, 'theirs');
+      expect(ids(await since(ver))).toEqual(['theirs']);
+      expect(all(await since(ver), 'retract')).toEqual([]);
+    });
+
     it('one that is not known, or behind which nobody can say what happened → item-not-found', async () => {
       await several(3);
       const before = await version();
