@@ -268,13 +268,13 @@ describe('XEP-0060 notifications', () => {
     expect([await c.next(), await c.next()].map(said)).toEqual(['item t i1 1', 'item t i2 2']);
   });
 
-  /** Sends back what it is told, with an error that says that. */
+  /** Sends bounce what it is told, with an error that says that. */
   const returns = (error: string): void => {
     c.reply = (message) => {
-      const back = errorReply(message, new StanzaError('undefined-condition'));
-      back.children = back.children.filter((child) => typeof child !== 'object' || child.getName() !== 'error');
-      back.append(parseElement(error));
-      void c.box.link.send(a.link.name, back);
+      const bounce = errorReply(message, new StanzaError('undefined-condition'));
+      bounce.children = bounce.children.filter((child) => typeof child !== 'object' || child.getName() !== 'error');
+      bounce.append(parseElement(error));
+      void c.box.link.send(a.link.name, bounce);
     };
   };
   const condition = (name: string): string => `<${name} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>`;
