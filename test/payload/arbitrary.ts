@@ -34,7 +34,8 @@ export const senml: fc.Arbitrary<Value> = fc.array(fc.record({ n: fc.constantFro
 
 /** In the other two forms of the same: neither has -0, and XML only texts where no number is meant, of characters that it has. */
 const senmlOnce: fc.Arbitrary<SenmlPack> = senml.map((pack) => checkSenml(JSON.parse(JSON.stringify(pack)) as Value));
-const senmlText: fc.Arbitrary<SenmlPack> = senmlOnce.map((pack) => pack.map((record) => ('note' in record ? { ...record, note: String(record.note) } : record))).filter((pack) => pack.every(({ note = '' }) => isLegal(String(note))));
+const noteText = (note: Value): string => (typeof note === 'string' ? note : JSON.stringify(note));
+const senmlText: fc.Arbitrary<SenmlPack> = senmlOnce.map((pack) => pack.map((record) => (record['note'] === undefined ? record : { ...record, note: noteText(record['note']) }))).filter((pack) => pack.every(({ note = '' }) => isLegal(noteText(note))));
 
 /** With the media type that is said, if one is; `read`: what it is inside, where that is not how it is given. */
 export interface Given { readonly value: Value; readonly contentType?: string; readonly read?: Value }

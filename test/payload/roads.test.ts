@@ -179,15 +179,17 @@ it('a box that carries to a home what waits for it', async () => {
   const bell = new Bell();
   const home = await startFakeHome(bell);
   const boxes: { readonly identity: Identity; readonly log: Log; readonly homes: Homes; readonly outbox: CarriedOutbox }[] = [];
-  for (const name of ['author', 'carrier']) {
+  const opened = async (name: string): Promise<(typeof boxes)[number]> => {
     const identity = await loadIdentity(await mkdtemp(join(dir, name)), { machine: 'test' });
     const clock = bell.heard(createSystemClock());
     const log = await openLog({ database: new MemoryDatabase(), clock, boxId: identity.boxId, trouble: bell.ring });
     const homes = createHomes({ log, clock, trouble: bell.ring, boxId: identity.boxId, limits: { settle: 100 }, random: () => 0, opened: bell.ring });
-    boxes.push({ identity, log, homes, outbox: await homes.outbox({ identity, sealer: new Sealer(identity), isPaired: () => true, nameOf: () => 'other' }) });
-  }
+    const one = { identity, log, homes, outbox: await homes.outbox({ identity, sealer: new Sealer(identity), isPaired: () => true, nameOf: () => 'other' }) };
+    boxes.push(one);
+    return one;
+  };
   try {
-    const [author, carrier] = [boxes[0]!, boxes[1]!];
+    const [author, carrier] = [await opened('author'), await opened('carrier')];
     // The author does not reach its home.
     await author.homes.add({ ...home.account, port: 1, topics: ['t'] });
     await carrier.homes.add({ ...home.account, jid: 'other@home.test' });
