@@ -9,7 +9,7 @@ import { syncFolder } from '../sync-folder.ts';
 import type { Batch, Database, RangeOptions, Row } from './database.ts';
 import { PREFIX, getSeq, getU32, putSeq, putU32 } from './keys.ts';
 import { MEMTABLE_BYTES, TABLE_BYTES } from './limits.ts';
-import { openingFailed } from './open-database.ts';
+import { openingFailed, TO_REPAIR } from './open-database.ts';
 import { condemn, tableDamage, type TableDamage } from './table-file.ts';
 
 // Required, not imported: to import CommonJS, Node looks for the names of its exports with a parser written in
@@ -334,7 +334,7 @@ async function walBytes(location: string): Promise<number> {
 
 function readFailed(error: unknown): never {
   if (!isCorruption(error)) throw error;
-  throw new LanpostError('corrupt', 'Stored data is damaged; stop the box and run `lanpost repair`.', { cause: error });
+  throw new LanpostError('corrupt', `Stored data is damaged${TO_REPAIR}`, { cause: error });
 }
 
 function isCorruption(error: unknown): boolean {
@@ -351,6 +351,6 @@ function openError(error: unknown, location: string): LanpostError {
   // Whatever else it is, the data may be whole: nothing is repaired because a disk would not be read or written.
   const text = cause instanceof Error ? cause.message : String(cause);
   if (/no such file/i.test(text)) return new LanpostError('corrupt', `${location} is damaged: ${text}`, { cause });
-  if (/permission denied|not permitted|read-only/i.test(text)) return new LanpostError('forbidden', `${location} cannot be opened: ${text}`, { cause });
-  return new LanpostError('disk-full', `${location} cannot be opened, and was left as it is: ${text}`, { cause });
+  if (/permission denied|not permitted|read-only/i.test(text)) return new LanpostError('forbidden', `${location} cannot be opened: ${text}. It must belong to the user that runs the box.`, { cause });
+  return new LanpostError('disk-full', `${location} cannot be opened, and was left as it is: ${text}. Put that right, then start the box again.`, { cause });
 }

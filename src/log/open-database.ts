@@ -3,6 +3,8 @@ import { LanpostError } from '../errors.ts';
 import type { Database } from './database.ts';
 
 const FORBIDDEN: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
+/** What whoever reads of a box that runs is told to do about damage. */
+export const TO_REPAIR = '; stop the box and run `lanpost repair`.';
 
 /** Opens it, and repairs it first when it is damaged; gives whether that was so. */
 export async function openDatabase(database: Database, trouble: (trouble: Trouble) => void): Promise<boolean> {
@@ -18,10 +20,15 @@ export async function openDatabase(database: Database, trouble: (trouble: Troubl
 
 /** It may be open. */
 export async function repairDatabase(database: Database, damage: LanpostError, trouble: (trouble: Trouble) => void): Promise<void> {
-  trouble({ kind: 'log.repair', message: `${damage.message} It is being repaired.`, code: 'corrupt' });
+  trouble({ kind: 'log.repair', message: `${damage.message.replace(TO_REPAIR, '.')} It is being repaired.`, code: 'corrupt' });
   await database.close();
-  await database.repair();
-  await database.open();
+  try {
+    await database.repair();
+    await database.open();
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    throw new LanpostError('corrupt', `${error.message} It could not be repaired: put a copy of the data directory in its place, or begin with an empty one and \`lanpost import\`.`, { cause: error });
+  }
 }
 
 export function isDamage(error: unknown): error is LanpostError {
