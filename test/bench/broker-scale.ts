@@ -11,6 +11,8 @@ import { LevelDatabase } from '../../src/log/level-database.ts';
 import { type Log, openLog } from '../../src/log/log.ts';
 import type { Draft } from '../../src/log/record.ts';
 import { type Box, createBox } from '../../src/index.ts';
+import { OWNER } from '../../src/pubsub/actor.ts';
+import { Broker } from '../../src/pubsub/broker.ts';
 import { readJsonLines } from '../support/json-lines.ts';
 import { ROOT } from '../support/root.ts';
 import { inMiB, inMs, inTurns, median, percentile, perSecond, quiet, type Row } from './figures.ts';
@@ -19,6 +21,7 @@ const TOPICS = 10_000;
 const READERS = 10_000;
 const ITEMS = 1_000_000;
 const ROUNDS = 5;
+const STALLED = 100;
 const BODY = Buffer.from(JSON.stringify({ sensor: 'boiler', value: 21.5, unit: 'Cel', at: 1_700_000_000_000, ok: true, note: 'x'.repeat(90) }));
 const INDEX = pathToFileURL(join(ROOT, 'dist/src/index.js')).href;
 
@@ -234,6 +237,61 @@ async function openCrowd(): Promise<Row[]> {
   }));
 }
 
+/** A broker of one topic with so many readers that have stopped at its first item, and one that keeps up. */
+async function beside(dir: string, stalled: number): Promise<{ readonly publish: (count: number) => Promise<number>; readonly read: (count: number) => Promise<number>; readonly close: () => Promise<void> }> {
+  const log = await open(dir);
+  const broker = new Broker({ log, clock: createSystemClock(), trouble: () => {}, may: () => false, limits: { itemBytes: 10_000, topics: 10, subscriptions: STALLED + 1 } });
+  const payload = { contentType: 'application/json', bytes: BODY };
+  const fast = broker.subscribe('one', { durable: 'fast' });
+  const stopped = Array.from({ length: stalled }, (_, i) => broker.subscribe('one', { ...(i % 2 === 0 && { durable: `stopped ${i}` }), ack: 'manual', inFlight: 1 }));
+  await Promise.all([fast, ...stopped].map((reader) => reader.ready));
+  await broker.publish(OWNER, 'one', payload);
+  await Promise.all([fast, ...stopped].map((reader) => reader.next()));
+  // Each asks for another, which it is not given before it has confirmed the first.
+  const asking = stopped.map((reader) => reader.next());
+  return {
+    async publish(count) {
+      let next = 0;
+      const start = performance.now();
+      await Promise.all(Array.from({ length: 100 }, async () => { while (next++ < count) await broker.publish(OWNER, 'one', payload); }));
+      return (count * 1000) / (performance.now() - start);
+    },
+    async read(count) {
+      const start = performance.now();
+      for (let n = 0; n < count; n++) await fast.next();
+      return (count * 1000) / (performance.now() - start);
+    },
+    async close() {
+      await Promise.all([fast, ...stopped].map((reader) => reader.close()));
+      await Promise.all(asking);
+      broker.readers.close();
+      await log.close();
+    },
+  };
+}
+
+/** What readers cost that have stopped: how fast is published, and how fast one that reads meanwhile has it. */
+export async function stalledReaders(rounds: number = ROUNDS, items: number = 20_000): Promise<Row[]> {
+  return scratch((alone) => scratch(async (crowded) => {
+    const [a, b] = [await beside(crowded, STALLED), await beside(alone, 0)];
+    const reads: { readonly ours: number[]; readonly peer: number[] } = { ours: [], peer: [] };
+    const measure = async (one: typeof a, rates: number[]): Promise<number> => {
+      await quiet();
+      const [published, read] = await Promise.all([one.publish(items), one.read(items)]);
+      rates.push(read);
+      return published;
+    };
+    const published = await inTurns(rounds, () => measure(a, reads.ours), () => measure(b, reads.peer));
+    const ratio = median(reads.ours.map((rate, i) => rate / (reads.peer[i] ?? Number.NaN)));
+    await a.close();
+    await b.close();
+    return [
+      { what: `acked items, 100 in flight, ${STALLED} readers of that topic that have stopped, against none`, ours: perSecond(median(published.ours)), peer: perSecond(median(published.peer)), ratio: published.ratio, target: '≥ 0.8', met: published.ratio >= 0.8 },
+      { what: 'the same: items that a reader has meanwhile', ours: perSecond(median(reads.ours)), peer: perSecond(median(reads.peer)), ratio, target: '≥ 0.8', met: ratio >= 0.8 },
+    ];
+  }));
+}
+
 /** All files in it. */
 async function sizeOf(dir: string): Promise<number> {
   const sizes = await Promise.all((await readdir(dir)).map((name) => stat(join(dir, name)).then(({ size }) => size, () => 0)));
@@ -323,5 +381,5 @@ async function fullBox(): Promise<Row[]> {
 
 /** The broker when there is much of everything. */
 export async function benchBrokerScale(): Promise<Row[]> {
-  return [...await full(), ...await matching(), ...await crowd(), ...await openCrowd(), ...await space(), ...await fullBox()];
+  return [...await full(), ...await matching(), ...await crowd(), ...await openCrowd(), ...await stalledReaders(), ...await space(), ...await fullBox()];
 }
