@@ -69,7 +69,12 @@ export class LevelDatabase implements Database {
     }
     await assertNotForgotten(this.location);
     const replayed = await walBytes(this.location);
-    const tables = await tablesIn(this.location);
+    const clean = await closedCleanly(witness);
+    const verified = clean ? CLEAN_VERIFIED_BYTES : VERIFIED_BYTES;
+    const suspects = await this.#damaged(await tablesIn(this.location), verified);
+    // It begins to compact as soon as it is open: a block that it cannot take for one of its own ends that, and not the process.
+    for (const { path, damage } of suspects) await condemn(path, damage.blocks);
+    const tables = suspects.length > 0 ? await tablesIn(this.location) : [];
     // Only now: a Level opens, and so locks, by itself once it is made.
     const db = new Level<Uint8Array, Uint8Array>(this.location, { keyEncoding: 'view', valueEncoding: 'view', createIfMissing: !again, writeBufferSize: this.#memtableBytes, maxFileSize: TABLE_BYTES });
     try {
@@ -78,8 +83,8 @@ export class LevelDatabase implements Database {
       throw openError(error, this.location);
     }
     try {
-      const clean = await closedCleanly(witness);
-      if ((await this.#damaged(tables, clean ? CLEAN_VERIFIED_BYTES : VERIFIED_BYTES)).length > 0) throw new LanpostError('corrupt', `${this.location} is damaged.`);
+      // Those that were only begun when the process was killed are gone now.
+      if ((await this.#damaged(tables, verified)).length > 0) throw new LanpostError('corrupt', `${this.location} is damaged.`);
       // LevelDB renames CURRENT and leaves that to the disk: what is acknowledged from now on hangs by it.
       await syncFolder(this.location);
       await this.#openWitness(witness, clean);
@@ -130,7 +135,7 @@ export class LevelDatabase implements Database {
     await this.#assertPlace();
     // What LevelDB cannot write anew it would put away.
     if (await this.free() < await walBytes(this.location) + REPAIR_ROOM) throw new LanpostError('disk-full', `${this.location} is damaged, and there is no room to repair it.`);
-    for (const { path, damage } of await this.#damaged(await tablesIn(this.location), Infinity)) if (!damage.whole) await condemn(path, damage.blocks);
+    for (const { path, damage } of await this.#damaged(await tablesIn(this.location), Infinity)) await condemn(path, damage.blocks);
     try {
       await Level.repair(this.location);
     } catch (error) {

@@ -23,7 +23,7 @@ export interface Block {
 }
 
 export interface TableDamage {
-  /** Blocks that are not what was written. */
+  /** Blocks that are not what was written; of one that is damaged as a whole its index, if that has a place. */
   readonly blocks: readonly Block[];
   /** Not even its index can be read. */
   readonly whole: boolean;
@@ -39,9 +39,12 @@ export async function tableDamage(path: string, wanted: (after: Uint8Array, to: 
     if (!footer || Buffer.compare(footer.subarray(-8), MAGIC) !== 0) return { blocks: [], whole: true };
     const numbers = varints(footer, 0, 4);
     const ahead = new Ahead(file, size);
-    const index = numbers && content(await ahead.block({ offset: numbers[2]!, size: numbers[3]! }), crc);
+    if (!numbers) return { blocks: [], whole: true };
+    const place = { offset: numbers[2]!, size: numbers[3]! };
+    const bytes = await ahead.block(place);
+    const index = content(bytes, crc);
     const list = index && blocksOf(index);
-    if (!list) return { blocks: [], whole: true };
+    if (!list) return { blocks: bytes ? [{ ...place, to: new Uint8Array() }] : [], whole: true };
     const blocks: Block[] = [];
     let after: Uint8Array = new Uint8Array();
     for (const block of list) {

@@ -108,11 +108,7 @@ describe('damaged files', () => {
       for (const [n, seq] of writer.acked) acked.set(`${run} ${n}`, seq);
     }
     cpSync(dir, closed, { recursive: true });
-    const database = new LevelDatabase(closed);
-    const log = await openLog({ database, clock: createSystemClock(), boxId: 'abcdefghijklmnop', trouble: () => {}, limits: LIMITS });
-    // Nothing is left for LevelDB to compact by itself.
-    await database.compact(Uint8Array.of(0), Uint8Array.of(0xff));
-    await log.close();
+    await (await openLog({ database: new LevelDatabase(closed), clock: createSystemClock(), boxId: 'abcdefghijklmnop', trouble: () => {}, limits: LIMITS })).close();
   });
   afterAll(() => rmSync(parent, { recursive: true, force: true }));
 
@@ -124,10 +120,10 @@ describe('damaged files', () => {
       const clean = i % 3 === 2;
       cpSync(clean ? closed : dir, copy, { recursive: true });
       const files = readdirSync(copy).filter((name) => (clean ? name.endsWith('.ldb') : !name.startsWith('LOG'))).concat(clean ? [] : 'CURRENT');
-      const ahead = files.filter((name) => i % 6 === 1 && name.endsWith('.log'));
-      const some = ahead.length > 0 ? ahead : files;
-      const file = some[Math.floor(random() * some.length)] ?? 'CURRENT';
-      const how = Object.keys(damages)[i % 4] ?? 'flipped';
+      files.sort((a, b) => statSync(join(copy, a)).size - statSync(join(copy, b)).size);
+      // Its own log, its largest table and its smallest, which LevelDB compacts as soon as it is open, come up often enough.
+      const file = (i % 6 === 1 ? files.find((name) => name.endsWith('.log')) : i % 6 === 2 ? files.at(-1) : i % 6 === 5 ? files[0] : undefined) ?? files[Math.floor(random() * files.length)] ?? 'CURRENT';
+      const how = i % 6 === 5 ? 'flipped' : Object.keys(damages)[i % 4] ?? 'flipped';
       damages[how]?.(join(copy, file), random);
       const where = `${i}: ${file} ${how}${clean ? ', after a clean end' : ''}`;
       const troubles: Trouble[] = [];
@@ -153,7 +149,7 @@ describe('damaged files', () => {
     expect(met(({ lost, gaps, troubles }) => lost > 0 && troubles.every((kind) => kind === 'log.gap') && gaps.every(({ from, to, count }) => count === to - from + 1))).toBeGreaterThan(1);
     // What can be made anew of the rest is, and nothing is lost by it; of tables only what was in the damaged parts.
     expect(met(({ lost, gaps, troubles }) => lost === 0 && gaps.length === 0 && troubles.join() === 'log.repair')).toBeGreaterThan(4);
-    expect(met(({ lost, troubles }) => lost > 0 && lost < acked.size / 4 && troubles[0] === 'log.repair' && troubles[1] === 'log.gap')).toBeGreaterThan(4);
+    expect(met(({ lost, troubles }) => lost > 0 && lost < acked.size / 4 && troubles[0] === 'log.repair' && troubles[1] === 'log.gap')).toBeGreaterThan(3);
     // No gap without a loss that was told, no loss without a gap.
     expect(trials.filter(({ lost, gaps, troubles }) => (lost > 0) !== (gaps.length > 0) || (gaps.length > 0) !== troubles.includes('log.gap'))).toEqual([]);
   });
