@@ -5,7 +5,7 @@ const REAL = ['support', 'interop', 'scenarios', 'faults'].map((room) => `test/$
 /** Of those, the ones that spend their time waiting for what a LAN or a home does: five at once starve nobody. */
 const LAN = ['interop/{link,files}-*', 'interop/mdns-{avahi,faults,interfaces,zeroconf}', 'interop/{pubsub,commands}-slixmpp', 'faults/{link-*,files}', 'faults/home-{chaos,small-node}-*', 'scenarios/{crossing-calls,doctor,examples,nodes-at-peer,nodes-attached,nodes-on-lan,nodes-reading-there,nodes-redeployed,pairing,renamed,two-links}', 'scenarios/{home-{prosody,ejabberd,down},buddy-road-*,jid-proof,nearest-road}', 'support/*', 'mdns/*-real', '{home,nodes,cli}/*-real', 'home/{recorded,rehearsal}/*-real'].map((name) => `test/${name}.test.ts`);
 /** And the ones that kill what they started themselves, and work as fast as they can. */
-const CRASH = ['faults/{log,subscription}-*', 'faults/{home-held,flow,memory}-kill', 'scenarios/nothing-lost'].map((name) => `test/${name}.test.ts`);
+const CRASH = ['faults/{log,subscription}-*', 'faults/{box,home-held,flow,memory}-kill', 'scenarios/nothing-lost'].map((name) => `test/${name}.test.ts`);
 /** Tests that load the whole of Node-RED, each in a process of its own. */
 const EDITOR = ['test/editor/**/*.test.ts'];
 /** Of a whole test: so that one that hangs ends, on a machine however busy. No test claims a time by it; some that do much say more. */

@@ -9,5 +9,7 @@ export function configOf(state: TopicState): TopicConfig {
 
 /** What is told of it. */
 export function infoOf(state: TopicState): TopicInfo {
-  return { ...configOf(state), name: state.name, items: state.count, bytes: state.bytes, lastSeq: state.last, records: state.ordinal, replaced: state.replaced };
+  const config = configOf(state);
+  // What is over that leaves the view with the next trim, and is not shown until then.
+  return { ...config, name: state.name, items: Math.min(state.count, config.maxItems), bytes: state.bytes, lastSeq: state.last, records: state.ordinal, replaced: state.replaced };
 }

@@ -1,11 +1,12 @@
 // Nothing that was acknowledged is lost to SIGKILL, and what each one leaves fits together before anything is mended.
-import { mkdtemp, readdir, rm, watch } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { createSystemClock } from '../../src/clock.ts';
 import { LevelDatabase } from '../../src/log/level-database.ts';
 import { openLog } from '../../src/log/log.ts';
+import { changed } from '../support/file-changes.ts';
 import { auditLeft, checkOthers, checkRound, kept, withLog } from '../support/log-check.ts';
 import { LogWriter } from '../support/log-child.ts';
 import { seeded } from '../support/seeded.ts';
@@ -23,16 +24,6 @@ async function prepare(dir: string): Promise<void> {
 /** The files that LevelDB writes to before it makes tables of them, newest last. */
 async function writeAheadFiles(dir: string): Promise<string[]> {
   return (await readdir(dir)).filter((name) => name.endsWith('.log')).toSorted();
-}
-
-/** Resolves after so many changes to the files, or when nobody looks any more. */
-async function changed(changes: AsyncIterable<unknown>, count: number): Promise<void> {
-  let left = count;
-  try {
-    for await (const _ of changes) if (left-- <= 0) return;
-  } catch (error) {
-    if (!(error instanceof Error && error.name === 'AbortError')) throw error;
-  }
 }
 
 it('keeps every acknowledged append over 32 kills, some while opening, trimming and rotating files', { timeout: 180_000 }, async () => {
@@ -60,10 +51,10 @@ it('keeps every acknowledged append over 32 kills, some while opening, trimming 
       if (run % 4 === 0) {
         // What it left needs recovering: kill that, too.
         const over = new AbortController();
-        const changes = watch(dir, { signal: over.signal });
+        const enough = changed(dir, Math.floor(random() * 20), over.signal);
         const opening = new LogWriter({ ...options, run: 1000 + run });
         opening.until(() => opening.state === 'open').then(() => over.abort(), () => undefined); // killed before that
-        await changed(changes, Math.floor(random() * 20));
+        await enough;
         await opening.kill();
         wrong.push(...await auditLeft(dir));
       }
