@@ -96,7 +96,7 @@ describe.skipIf(!needs('root', 'strace', 'python3-zeroconf', 'python3-slixmpp'))
       const payload = `<entry xmlns='http://www.w3.org/2005/Atom'><id>streamed ${n}.</id><title>streamed ${n}.</title></entry>`;
       child.stdin.write(`${JSON.stringify({ do: 'publish', with: { node: 'diary', id: `i${n}`, payload } })}\n`);
       const { error } = await output.wait((line) => line.answer !== undefined || line.error !== undefined, { after });
-      expect(error).toBeUndefined();
+      if (error) throw new Error(error.join(' '));
       await box.publish('diary', `attached ${n}. attached ${n}.`);
     }
     const closed = once(child, 'close');

@@ -47,7 +47,8 @@ for (const [name, settings] of [[WORK[0], { maxItems: 100_000 }], [WORK[1], { ma
 }
 
 const row = (key, topic) => [...subscriptions.of(key, topic)][0];
-const words = ({ grants, denials }) => [...grants.map(({ right, filter }) => `${right} ${filter}`), ...denials.map(({ right, filter }) => `no ${right} ${filter}`)].toSorted().join();
+const inOrder = (list) => list.toSorted((a, b) => (a < b ? -1 : 1)).join();
+const words = ({ grants, denials }) => inOrder([...grants.map(({ right, filter }) => `${right} ${filter}`), ...denials.map(({ right, filter }) => `no ${right} ${filter}`)]);
 
 async function state() {
   const found = {};
@@ -114,7 +115,7 @@ async function trust(cell, who, rights) {
     const right = any(rights);
     const filter = `t${Math.floor(Math.random() * 4)}`;
     said.add(`${right} ${filter}`);
-    await change({ [cell]: [...said].toSorted().join() }, () => box.trust.allow(who, right, filter));
+    await change({ [cell]: inOrder([...said]) }, () => box.trust.allow(who, right, filter));
   }
 }
 async function ask([name, key]) {
