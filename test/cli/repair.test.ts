@@ -84,12 +84,12 @@ describe('lanpost repair', () => {
     const dir = await broken();
     const { code, out, err } = await repair(dir);
     expect([code, err]).toEqual([1, '']);
-    expect(out).toMatch(/^Stored data is damaged\. It is being repaired\.\nRecords (\d+) to (\d+) are damaged and lost\.\n/);
+    expect(out).toMatch(/^\S+ is damaged\. It is being repaired\.\nRecords (\d+) to (\d+) are damaged and lost\.\n/);
     expect(out).not.toContain('Nothing is lost');
     expect(await repair(dir)).toEqual(WHOLE);
     const again = await repair(await broken(), '--json');
     expect([again.code, objects(again.out).filter(({ kind }) => kind !== 'log.mended')]).toEqual([1, [
-      { kind: 'log.repair', message: 'Stored data is damaged. It is being repaired.', code: 'corrupt' }, { kind: 'log.gap', message: expect.stringContaining('are damaged and lost'), code: 'corrupt' },
+      { kind: 'log.repair', message: expect.stringMatching(/^\S+ is damaged\. It is being repaired\.$/), code: 'corrupt' }, { kind: 'log.gap', message: expect.stringContaining('are damaged and lost'), code: 'corrupt' },
     ]]);
     const [, from = 0, to = 0] = (/Records (\d+) to (\d+)/.exec(out) ?? []).map(Number);
     await using box = await createBox({ dir, link: false });
