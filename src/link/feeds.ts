@@ -208,11 +208,12 @@ export class Feeds implements Feeder {
       await this.#opened(name);
       await this.#stop(name);
       if (!this.#parts.log.hasCursor(name)) return;
-      await noteUnread(this.#parts.log, name, 'dropped');
+      await noteUnread(this.#parts.log, name, 'dropped', !this.#parts.isKnown(peer.fingerprint));
       await this.#parts.log.dropCursor(name);
       this.#parts.readerChanged?.({ filter, reader: name.slice(cursorName(peer.fingerprint, '').length), fingerprint: peer.fingerprint }, 'none');
     } catch (error) {
       this.#report(peer, error);
+      this.#again.wanted();
     } finally {
       this.#ending.delete(name);
     }
@@ -314,7 +315,7 @@ export class Feeds implements Feeder {
       message: (records) => this.#writer.message(reader, records.map((record) => readable.told(record))),
       // Its topic may be what does not fit.
       missing: (record, gap) => eventMessage(reader, eventText(isLegal(record.topic) ? record.topic : '', [{ kind: 'gap', recordId: record.recordId, time: record.stamp.wall, gap }])),
-      noteLoss: (loss) => this.#parts.log.noteLoss(loss),
+      noteLoss: (loss) => this.#parts.log.noteLoss({ ...loss, ...(this.#parts.isKnown(actor.fingerprint) ? {} : { pooled: true }) }),
       skipped: ({ topic, recordId }, error) => this.#report(peer, new LanpostError(error.code, `${recordId} of ${topic} is left out: ${error.message}`)),
       failed: (error) => this.#failed(name, feed, peer, error),
     });

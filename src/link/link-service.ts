@@ -172,6 +172,7 @@ export class LinkService {
     });
     this.#notifications = new Notifications({
       broker, log, streams, clock, trouble, subscriptions: this.subscriptions,
+      isKnown: (fingerprint) => this.trust.level(fingerprint) === 'paired',
       statusOf: (name) => this.#link?.peers.get(name)?.claims.status,
       ownName: () => this.name,
     });

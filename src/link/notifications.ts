@@ -30,6 +30,8 @@ export interface NotificationsParts {
   readonly log: Log;
   readonly subscriptions: PeerSubscriptions;
   readonly streams: PeerStreams;
+  /** Whether the owner of this box has vouched for that key. */
+  readonly isKnown: (fingerprint: string) => boolean;
   readonly clock: Clock;
   /** What the peer of that name says of itself. */
   readonly statusOf: (name: string) => PeerStatus | undefined;
@@ -115,7 +117,7 @@ export class Notifications implements SubscriptionWatcher {
     const { broker, subscriptions } = this.#parts;
     const over = Array.from(subscriptions.nodes()).filter(isPersonal).flatMap((node) => [...subscriptions.at(node)])
       .filter((row) => row.state === 'subscribed' && !row.consent && isCancelled(broker, actorOf(row), row.node));
-    await this.#giveUp(over).catch((error: unknown) => this.#report({ name: 'peers' }, error));
+    await this.#giveUp(over);
   }
 
   /** §6.1.7: it has just subscribed. */
@@ -156,15 +158,20 @@ export class Notifications implements SubscriptionWatcher {
 
   /** What they have not had is written down, once for all that read the same. */
   async #giveUp(rows: readonly PeerSubscription[]): Promise<void> {
-    const { log, subscriptions } = this.#parts;
+    const { isKnown, log, subscriptions } = this.#parts;
     for (const name of new Set(rows.map((row) => cursorOf(row.fingerprint, readsBy(row))))) {
       if (this.#ending.has(name)) continue;
+      const same = rows.filter((row) => cursorOf(row.fingerprint, readsBy(row)) === name);
       this.#ending.add(name);
       try {
         // First: what has arrived by now it has had.
         await this.#queued(name, () => this.#stop(name));
-        await noteUnread(log, name, 'dropped');
-        for (const row of rows) if (cursorOf(row.fingerprint, readsBy(row)) === name) await subscriptions.end(row, true);
+        await noteUnread(log, name, 'dropped', !same.every(({ fingerprint }) => isKnown(fingerprint)));
+        for (const row of same) await subscriptions.end(row, true);
+      } catch (error) {
+        // A disk that takes nothing: what was not written is not over, and nothing of it goes out that must not.
+        for (const row of same.slice(0, 1)) this.#report(row, error);
+        this.#again.wanted();
       } finally {
         this.#ending.delete(name);
       }
@@ -191,7 +198,7 @@ export class Notifications implements SubscriptionWatcher {
 
   /** What is to run runs, and nothing else. */
   async #adapt(name: string, fingerprint: string, filter: string): Promise<void> {
-    const { broker, log } = this.#parts;
+    const { broker, isKnown, log } = this.#parts;
     const subscribed = new Subscribed(this.#parts.subscriptions, fingerprint, filter);
     const { rows } = subscribed;
     const [first] = rows;
@@ -207,7 +214,11 @@ export class Notifications implements SubscriptionWatcher {
     const topic = hasWildcard(filter) ? undefined : broker.topic(filter);
     // §12.6: what is only for who is there has no place that is kept; nor has what is in memory.
     const durable = topic === undefined || !(topic.presenceBased || topic.storage === 'memory');
-    if (!durable && log.hasCursor(name)) await log.dropCursor(name);
+    if (!durable && log.hasCursor(name)) {
+      // It became so while there was something for it.
+      await noteUnread(log, name, 'dropped', !isKnown(fingerprint));
+      await log.dropCursor(name);
+    }
     // An owner may have let it while it is away: what it is owed from then on has to be kept for it.
     if (!this.#there.has(fingerprint) && (!durable || log.hasCursor(name))) return;
     const from = durable ? { seq: Math.min(...rows.map(({ since }) => since)) + 1 } : 'new';
@@ -235,7 +246,7 @@ export class Notifications implements SubscriptionWatcher {
       wants: (record) => (record.topic === '' || readable.record(record)) && this.#for(record, actor, subscribed).length > 0,
       message: ([record]) => this.#message(readable.told(record!), this.#for(record!, actor, subscribed), subscribed),
       missing: (record, gap) => this.#message({ ...record, kind: 'gap', gap }, subscribed.rows, subscribed),
-      noteLoss: (loss) => this.#parts.log.noteLoss(loss),
+      noteLoss: (loss) => this.#parts.log.noteLoss({ ...loss, ...(this.#parts.isKnown(actor.fingerprint) ? {} : { pooled: true }) }),
       skipped: ({ topic, recordId }, error) => this.#report(actor, new LanpostError(error.code, `${recordId} of ${topic} is left out: ${error.message}`)),
       passed: (record) => this.#deleted(record, actor),
       failed: (error) => {

@@ -30,9 +30,9 @@ export function lossLedger(): LossLedger {
   };
 }
 
-/** Only for keys that nobody vouched for there is a bound to what waits for a peer (see `PlaceBounds`). */
-function isOfStranger({ reader, reason }: Loss): boolean {
-  return (reason === 'overflow' || reason === 'expired') && reader !== undefined && /^(?:peer|sub):[0-9a-f]{64}:/.test(reader);
+/** Only for keys that nobody vouched for there is a bound to what waits for a peer (see `PlaceBounds`); of what else they lose, whoever feeds them says it. */
+function isOfStranger({ reader, reason, pooled }: Loss): boolean {
+  return pooled === true || (reason === 'overflow' || reason === 'expired') && reader !== undefined && /^(?:peer|sub):[0-9a-f]{64}:/.test(reader);
 }
 
 /** Thousands may come, lose what waited for them, and leave no room for lines about anybody else: lines for all together, since the box has started. */

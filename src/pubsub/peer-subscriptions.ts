@@ -49,6 +49,8 @@ export const SUBSCRIPTIONS_OF_PEER = 256;
 export const STRANGERS_SHARE: number = 1 / 4;
 /** That wait for the owners of one topic. */
 const PENDING = 1000;
+/** Milliseconds after which leases that could not be ended are tried again: a disk that takes nothing says so at once. */
+const END_AGAIN = 10_000;
 /** Timers take no more. */
 const LONGEST_WAIT = 2 ** 31 - 1;
 const NOBODY: SubscriptionWatcher = { changed: () => Promise.resolve(), untold: () => undefined };
@@ -243,10 +245,19 @@ export class PeerSubscriptions {
   async configure(row: PeerSubscription, change: Partial<SubscriptionOptions>): Promise<PeerSubscription> {
     const after = await this.#alter(row, (now) => {
       const { suspended: _, ...rest } = now;
-      return { ...rest, options: this.#checked(now.options, change) };
+      const then = { ...rest, options: this.#checked(now.options, change) };
+      // From another place, which is a new one: what it has had is not for it again.
+      return readsBy(then) === readsBy(now) ? then : { ...then, since: Math.max(now.since, this.#had(now)) };
     });
     if (after === undefined) throw notSubscribed(row.node);
     return after;
+  }
+
+  /** Up to where it has had all there is. */
+  #had(row: PeerSubscription): number {
+    const name = cursorOf(row.fingerprint, readsBy(row));
+    for (const cursor of this.#parts.log.cursors()) if (cursor.name === name) return cursor.position;
+    return row.since;
   }
 
   /** A reader of a box waits with it for an owner's word. */
@@ -422,12 +433,16 @@ export class PeerSubscriptions {
   async #expire(): Promise<void> {
     const now = this.#now;
     const over = [...this.#rows.leased()].filter((row) => (dueOf(row) ?? Infinity) <= now);
+    let soonest = -Infinity;
     try {
       for (const row of over) await this.end(row, true);
+    } catch (error) {
+      soonest = now + END_AGAIN;
+      throw error;
     } finally {
       let next = Infinity;
       for (const row of this.#rows.leased()) next = Math.min(next, dueOf(row) ?? Infinity);
-      this.#arm(next);
+      this.#arm(Math.max(next, soonest));
     }
   }
 }

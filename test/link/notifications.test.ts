@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { toPayload } from '../../src/payload/payload.ts';
 import { keyAddress, OWNER } from '../../src/pubsub/actor.ts';
+import { cursorOf } from '../../src/pubsub/peer-subscriptions.ts';
 import { parseElement } from '../../src/xmpp/element.ts';
-import { type PubsubClient, pubsubClient, said } from '../conformance/xep-0060/client.ts';
+import { StanzaError } from '../../src/xmpp/stanza-error.ts';
+import { errorReply } from '../../src/xmpp/stanza.ts';
+import { form, type PubsubClient, pubsubClient, said, SUBSCRIBE_OPTIONS } from '../conformance/xep-0060/client.ts';
 import { quiet } from '../support/quiet.ts';
 import { SimulatedLan } from './fixtures.ts';
 import { plainPeer } from './plain-peer.ts';
@@ -40,6 +43,38 @@ describe('a client that is no box', () => {
     expect(c.waiting).toEqual([]);
     await a.service.rules.pair(c.fingerprint);
     expect(said(await c.next())).toBe('item t i1 1');
+  });
+
+  test('that asks for more of a subtree has what it has had once', async () => {
+    await a.broker.create(OWNER, 'lamp/a', { accessModel: 'open' });
+    await c.ask('set', `<subscribe node='lamp/' jid='${c.name}'/><options>${form(SUBSCRIBE_OPTIONS, { subscription_type: 'items' })}</options>`);
+    await publish('lamp/a', 1, 'i1');
+    expect(said(await c.next())).toBe('item lamp/a i1 1');
+    const [row] = a.service.subscriptions.of(c.fingerprint);
+    // It has arrived, and not come back.
+    await lan.until(() => [...a.log.cursors()].some(({ name, position }) => name === cursorOf(c.fingerprint, 'lamp/+') && position > (row?.since ?? Infinity)));
+    await c.ask('set', `<options node='lamp/' jid='${c.name}'>${form(SUBSCRIBE_OPTIONS, { subscription_depth: 'all' })}</options>`);
+    await publish('lamp/a', 2, 'i2');
+    expect(said(await c.next())).toBe('item lamp/a i2 2');
+  });
+
+  test('that nobody vouched for leaves room in the ledger, whatever it has sent back or cannot be sent', async () => {
+    await a.broker.create(OWNER, 'open', { accessModel: 'open', publishModel: 'open' });
+    for (let i = 0; i < 3; i += 1) {
+      await c.ask('set', `<subscribe node='open' jid='${c.name}'/>`);
+      c.reply = (message) => {
+        c.reply = undefined;
+        void c.box.link.send(a.link.name, errorReply(message, new StanzaError('service-unavailable')));
+      };
+      await publish('open', i, `i${i}`);
+      expect(said(await c.next())).toBe('subscription open none');
+    }
+    await c.ask('set', `<subscribe node='open' jid='${c.name}'/>`);
+    for (let i = 0; i < 3; i += 1) {
+      await publish('open', '&'.repeat(100_000));
+      await c.next();
+    }
+    expect(await a.broker.items(OWNER, '$ledger')).toMatchObject([{ value: { subscription: 'peers that are not paired', count: 6 } }]);
   });
 
   test('that answers everything with an error, or floods with errors nobody asked for, harms nobody', async () => {

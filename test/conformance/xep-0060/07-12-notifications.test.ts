@@ -136,6 +136,7 @@ describe('XEP-0060 notifications', () => {
   });
 
   it('§8.4.2 of one that is away: it hears when it is back that its subscription is over, and what it has not had is written down', async () => {
+    await a.service.rules.pair(c.fingerprint);
     await topic();
     await publish('t', 1, 'i1');
     expect(said(await c.next())).toBe('item t i1 1');
@@ -283,6 +284,7 @@ describe('XEP-0060 notifications', () => {
     ['of the type cancel', `<error type='cancel'>${condition('item-not-found')}</error>`],
     ['with the condition gone, whatever its type', `<error type='modify'>${condition('gone')}</error>`],
   ])('§12.4 sent back with an error %s: the subscription is over, that is told, and what it has not had is written down', async (_, error) => {
+    await a.service.rules.pair(c.fingerprint);
     await topic();
     returns(error);
     await publish('t', 1, 'i1');
@@ -315,6 +317,7 @@ describe('XEP-0060 notifications', () => {
   });
 
   it('§12.4 several sent back at once: what it has not had is written down once', async () => {
+    await a.service.rules.pair(c.fingerprint);
     await topic();
     returns(`<error type='cancel'>${condition('service-unavailable')}</error>`);
     await Promise.all([1, 2, 3, 4].map((i) => publish('t', i, `i${i}`)));
