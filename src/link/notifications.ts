@@ -105,7 +105,7 @@ export class Notifications implements SubscriptionWatcher {
     await this.#cancel();
     for (const peer of this.#there.values()) {
       for (const filter of new Set(Array.from(this.#parts.subscriptions.of(peer.fingerprint), readsBy))) {
-        if (this.#running.has(cursorOf(peer.fingerprint, filter))) continue;
+        if (this.#fits(this.#running.get(cursorOf(peer.fingerprint, filter)), filter)) continue;
         this.#later(peer, this.changed(peer.fingerprint, filter));
         await nextTurn();
       }
@@ -206,14 +206,20 @@ export class Notifications implements SubscriptionWatcher {
     if (!first || this.#ending.has(name)) return;
     const actor = { kind: 'peer', name: this.#there.get(fingerprint)?.name ?? first.name, fingerprint } as const;
     // What runs knows by itself what may be read, before each message; also what is left of a topic that is deleted.
-    if (this.#running.has(name)) return;
+    const running = this.#running.get(name);
+    if (this.#fits(running, filter)) return;
     if (!await broker.find.some(actor, filter)) {
       if (isLost(broker, log, actor, filter) || isCancelled(broker, actor, filter)) this.#later(actor, this.#giveUp(rows));
       return;
     }
-    const topic = hasWildcard(filter) ? undefined : broker.topic(filter);
-    // §12.6: what is only for who is there has no place that is kept; nor has what is in memory.
-    const durable = topic === undefined || !(topic.presenceBased || topic.storage === 'memory');
+    const durable = this.#keeps(filter);
+    await this.#stop(name);
+    for (const row of rows) {
+      await this.#parts.subscriptions.place(row, durable, running?.cursor.position ?? log.head).catch((error: unknown) => {
+        // Who needs no place needs no disk: it is noted when it comes again.
+        if (durable) throw error;
+      });
+    }
     if (!durable && log.hasCursor(name)) {
       // It became so while there was something for it.
       await noteUnread(log, name, 'dropped', !isKnown(fingerprint));
@@ -221,7 +227,7 @@ export class Notifications implements SubscriptionWatcher {
     }
     // An owner may have let it while it is away: what it is owed from then on has to be kept for it.
     if (!this.#there.has(fingerprint) && (!durable || log.hasCursor(name))) return;
-    const from = durable ? { seq: Math.min(...rows.map(({ since }) => since)) + 1 } : 'new';
+    const from = durable ? { seq: Math.min(...subscribed.rows.map(({ since }) => since)) + 1 } : 'new';
     const cursor = await broker.feed(actor, { name, filter, from, durable });
     if (!this.#there.has(fingerprint)) {
       await cursor.close();
@@ -230,6 +236,18 @@ export class Notifications implements SubscriptionWatcher {
     this.#run(name, cursor, actor, subscribed);
     // A place that is kept has nothing of topics in memory: of those it gets what comes while it is there.
     if (durable && hasWildcard(filter)) this.#run(beside(name), await broker.feed(actor, { name: beside(name), filter, from: 'new', durable: false, only: 'memory' }), actor, subscribed);
+  }
+
+  /** §12.6: what is only for who is there has no place that is kept; nor has what is in memory. */
+  #keeps(filter: string): boolean {
+    const topic = hasWildcard(filter) ? undefined : this.#parts.broker.topic(filter);
+    return topic === undefined || !(topic.presenceBased || topic.storage === 'memory');
+  }
+
+  /** Whether it can go on as it is: a place that is kept is not given up while it is read. */
+  #fits(running: Feed | undefined, filter: string): boolean {
+    // Of one that is deleted it has yet to tell that.
+    return running !== undefined && (running.cursor.durable || !this.#keeps(filter) || this.#parts.broker.topic(filter) === undefined);
   }
 
   #run(name: string, cursor: Cursor, actor: Keyed, subscribed: Subscribed): void {

@@ -326,6 +326,16 @@ export class PeerSubscriptions {
     await this.#alter(row, (now) => ({ ...now, suspended: why }));
   }
 
+  /** From that position on what comes is kept for it while it is away; or nothing is any more. */
+  async place({ id }: Pick<PeerSubscription, 'id'>, kept: boolean, since: number): Promise<void> {
+    await this.#inTurn(id, async () => {
+      const now = this.#rows.get(id);
+      if (!now || now.state === 'none' || (now.unkept ?? false) !== kept) return;
+      const { unkept: _, ...rest } = now;
+      await this.#keep(kept ? { ...rest, since: Math.max(now.since, since) } : { ...now, unkept: true });
+    });
+  }
+
   /** States that a subscriber has to be told. */
   *untold(fingerprint: string): Iterable<PeerSubscription> {
     for (const row of this.#rows.ofKey(fingerprint)) if (row.untold) yield row;

@@ -24,6 +24,8 @@ export interface PeerSubscription {
   readonly untold?: true;
   /** Why nothing is delivered for now: its client sent something back. */
   readonly suspended?: string;
+  /** Nothing is kept for it while it is away. */
+  readonly unkept?: true;
   /** It stands for an owner's word about a box, whose readers have places of their own: it reads nothing. */
   readonly consent?: true;
   /** Of such a one: the readers that wait for it, and where each begins. */

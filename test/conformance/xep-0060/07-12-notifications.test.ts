@@ -245,6 +245,42 @@ describe('XEP-0060 notifications', () => {
     expect(said(await c.next())).toBe('item t i2 2');
   });
 
+  it('§12.6 presence-based and then no more: from then on it is kept, and nothing comes twice', async () => {
+    await topic({ presenceBased: true, notifyConfig: false });
+    await publish('t', 0, 'i0');
+    expect(said(await c.next())).toBe('item t i0 0');
+    await confirmed();
+    await a.broker.configure(OWNER, 't', { presenceBased: false });
+    await lan.until(() => a.log.cursorCount === 1);
+    await publish('t', 1, 'i1');
+    expect(said(await c.next())).toBe('item t i1 1');
+    await away();
+    await publish('t', 2, 'i2');
+    await back();
+    expect(said(await c.next())).toBe('item t i2 2');
+    await quiet();
+    expect(c.waiting).toEqual([]);
+  });
+
+  it('§12.6 presence-based from some time on: what waited is written down, and does not come later all the same', async () => {
+    await topic({ notifyConfig: false });
+    await a.service.rules.pair(c.fingerprint);
+    await publish('t', 0, 'i0');
+    expect(said(await c.next())).toBe('item t i0 0');
+    await away();
+    await publish('t', 1, 'i1');
+    await a.broker.configure(OWNER, 't', { presenceBased: true });
+    await back();
+    await lan.until(() => a.log.cursorCount === 0);
+    expect(await a.broker.items(OWNER, '$ledger')).toMatchObject([{ value: { topic: 't', reason: 'dropped' } }]);
+    await a.broker.configure(OWNER, 't', { presenceBased: false });
+    await lan.until(() => a.log.cursorCount === 1);
+    await publish('t', 2, 'i2');
+    expect(said(await c.next())).toBe('item t i2 2');
+    await quiet();
+    expect(c.waiting).toEqual([]);
+  });
+
   it('§6.1.7 the last item when it is there again, where the node says so', async () => {
     await topic({ sendLast: 'on-sub-and-presence' });
     await publish('t', 0, 'i0');
