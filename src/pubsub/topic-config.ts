@@ -1,5 +1,6 @@
 import type { TopicConfig, TopicSettings } from '../api.ts';
 import { checkedObject } from '../given.ts';
+import { isWritable } from '../sayable.ts';
 import { TOPIC_FIELDS, type TopicField } from '../topic-fields.ts';
 import { Refusal } from './refusal.ts';
 import { checkedSchema } from './schema/schema.ts';
@@ -76,5 +77,6 @@ function wrong(field: TopicField, value: unknown): string | undefined {
 }
 
 function isText(value: unknown, most: number): value is string {
-  return typeof value === 'string' && value.length <= most && value.isWellFormed();
+  // It is told on every road.
+  return typeof value === 'string' && value.length <= most && isWritable(value);
 }

@@ -45,6 +45,14 @@ describe('a client that is no box', () => {
     expect(said(await c.next())).toBe('item t i1 1');
   });
 
+  test('that asks for what XML cannot carry is told so, and goes on', async () => {
+    // As it could be set once.
+    await a.log.append({ topic: 'old', kind: 'configure', config: { title: 'a\u0000b', accessModel: 'open' } });
+    const asked = c.query("<query xmlns='http://jabber.org/protocol/disco#info' node='old'/>");
+    await expect(asked).rejects.toMatchObject({ condition: 'internal-server-error', text: 'what is asked for holds a character that XML cannot carry' });
+    expect((await c.ask('get', "<items node='old'/>")).getChild('items')).toBeDefined();
+  });
+
   test('that asks for more of a subtree has what it has had once', async () => {
     await a.broker.create(OWNER, 'lamp/a', { accessModel: 'open' });
     await c.ask('set', `<subscribe node='lamp/' jid='${c.name}'/><options>${form(SUBSCRIBE_OPTIONS, { subscription_type: 'items' })}</options>`);

@@ -26,6 +26,10 @@ test.each([
   [{ key: '/sensor' }, 'key'],
   [{ accessModel: 'everyone' as never }, 'accessModel'],
   [{ title: 'x'.repeat(1025) }, 'title'],
+  // No road could carry it: whoever asked what the topic is would lose its stream.
+  [{ title: 'a\u0000b' }, 'title'],
+  [{ description: 'a\uFFFE' }, 'description'],
+  [{ tags: ['a\u001B'] }, 'tags'],
   [{ language: 'not a language' }, 'language'],
   [{ contentType: 'json' }, 'contentType'],
   [{ tags: 'hall' as never }, 'tags'],

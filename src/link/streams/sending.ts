@@ -6,6 +6,7 @@ import type { Carried } from './carried.ts';
 import type { Unconfirmed } from './confirmations.ts';
 import type { Holds } from './holds.ts';
 import type { Unproven } from './unproven.ts';
+import { answerable } from './wording.ts';
 
 /** Stanzas sent to a peer that counts them and never says so, as answers to what it goes on asking. */
 const UNCONFIRMED = 16_384;
@@ -79,7 +80,7 @@ export class Sending {
   answer(reply: Element): void {
     const { socket, holds, carried, overrun } = this.#init;
     if (carried.confirmations.pending >= UNCONFIRMED) return overrun(new LanpostError('disconnected', 'The peer confirms nothing.'));
-    const text = serialize(reply);
+    const text = serialize(answerable(reply));
     this.#check();
     if (carried.managed) carried.confirmations.sent(carried.session ? { ...NOBODY, text } : NOBODY);
     this.#write(text);
