@@ -61,6 +61,7 @@ import { Search, type Unknown } from './search.ts';
 import type { PeerStreams, ProvenPeer } from './streams-port.ts';
 import { SubscriberNews } from './subscriber-news.ts';
 import { topicsAt } from './topics-at.ts';
+import { widerReaders } from './wider-readers.ts';
 
 /** A reader here of something at a peer. */
 export interface ReaderAtPeer {
@@ -282,6 +283,11 @@ export class LinkService {
     broker.use({
       isSubscribed: (key, topic) => this.subscriptions.isSubscribed(key, topic),
       isApproved: (key, topic) => this.subscriptions.isApproved(key, topic),
+      ending: (topic) => {
+        const note = widerReaders({ broker, log, subscriptions: this.subscriptions, isKnown: (key) => this.trust.level(key) === 'paired' }, topic);
+        // It is deleted, whether that can be written down or not.
+        return () => note().catch((error: unknown) => trouble({ kind: 'link.feed', message: `What readers lose with ${topic} could not be written down: ${error instanceof Error ? error.message : String(error)}` }));
+      },
       deleted: async (topic) => {
         await this.subscriptions.deleted(topic);
         await Promise.all([this.#feeds.deleted(topic), this.#notifications.deleted(topic)]);

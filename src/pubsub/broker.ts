@@ -86,9 +86,11 @@ export interface Roads {
   affiliated(topic: string, said: ReadonlyMap<Address, Affiliation>): Promise<void>;
   /** What was let or asked for of it is not so of one that is made anew under its name. Durable when resolved. */
   deleted(topic: string): Promise<void>;
+  /** It is about to be deleted: gives what writes down, once it is, what readers lose by that. */
+  ending(topic: string): () => Promise<void>;
 }
 
-const NO_ROADS: Roads = { isSubscribed: () => false, isApproved: () => false, affiliated: () => Promise.resolve(), deleted: () => Promise.resolve() };
+const NO_ROADS: Roads = { isSubscribed: () => false, isApproved: () => false, affiliated: () => Promise.resolve(), deleted: () => Promise.resolve(), ending: () => () => Promise.resolve() };
 
 /** Topics, access, publishing and readers. Knows no XML and no socket; the log keeps everything. */
 export class Broker {
@@ -400,11 +402,13 @@ export class Broker {
   }
 
   async #end(topic: string, makesRoom: boolean, extra: { readonly redirect?: string; readonly home?: string }): Promise<void> {
+    const note = this.#roads.ending(topic);
     const { seq } = await this.#log.append({ topic, kind: 'delete', makesRoom, ...(Object.keys(extra).length === 0 ? {} : { extra }) });
     // All in the next batch: what comes under the same name comes with it, or after it.
     const gone = Promise.all([this.rights.end(topic), this.#moves.set(topic, extra.redirect, seq), this.#roads.deleted(topic)]);
     this.sayings.changed();
     await gone;
+    await note();
   }
 
   /** A publisher is not there any more: some topics keep nothing of it then. */

@@ -21,7 +21,7 @@ async function trusting(): Promise<{ broker: Broker; trust: Trusting; subscribed
     log, clock, trouble: () => undefined, limits: { itemBytes: 1000, topics: 100, subscriptions: 100 },
     may: (_key, _right, _topic, open) => !trust.denied && (trust.granted || open), generation: () => trust.generation,
   });
-  broker.use({ isSubscribed: (_key, topic) => subscribed.has(topic), isApproved: () => false, affiliated: () => Promise.resolve(), deleted: () => Promise.resolve() });
+  broker.use({ isSubscribed: (_key, topic) => subscribed.has(topic), isApproved: () => false, affiliated: () => Promise.resolve(), deleted: () => Promise.resolve(), ending: () => () => Promise.resolve() });
   await broker.create(OWNER, 't');
   return { broker, trust, subscribed, publish: (topic = 't') => broker.publish(PEER, topic, toPayload(1)) };
 }

@@ -154,6 +154,20 @@ describe('XEP-0060 notifications', () => {
     expect(c.waiting).toEqual([]);
   });
 
+  it('§8.4.2 of one that is away and reads it by a wider filter: what it has not had of it is written down', async () => {
+    await a.service.rules.pair(c.fingerprint);
+    for (const name of ['s/1', 's/2', 'other']) await a.broker.create(OWNER, name, { accessModel: 'open', notifyConfig: false });
+    await c.ask('set', `<subscribe node='s/#' jid='${c.name}'/>`);
+    await publish('s/1', 1, 'i1');
+    expect(said(await c.next())).toBe('item s/1 i1 1');
+    await away();
+    for (const name of ['s/1', 's/2', 'other']) await publish(name, 2, 'i2');
+    for (const name of ['s/1', 'other']) await a.broker.delete(OWNER, name);
+    expect(await a.broker.items(OWNER, '$ledger')).toMatchObject([{ value: { topic: 's/1', reason: 'dropped' } }]);
+    await back();
+    expect(said(await c.next())).toBe('item s/2 i2 2');
+  });
+
   it('§7.2.2.1 whoever retracts with notify has it told, whatever the node says', async () => {
     await topic({ notifyRetract: false, publishModel: 'open' });
     for (const id of ['i1', 'i2']) await c.ask('set', `<publish node='t'><item id='${id}'><x xmlns='urn:x'/></item></publish>`);

@@ -49,7 +49,7 @@ describe('a node that its home deletes', () => {
     await followed(rig);
     await rig.until(async () => (await view(rig)).join() === '1');
     const ended: string[] = [];
-    rig.broker.use({ isSubscribed: () => false, isApproved: () => false, affiliated: async () => {}, deleted: async (topic) => { ended.push(topic); } });
+    rig.broker.use({ isSubscribed: () => false, isApproved: () => false, affiliated: async () => {}, ending: () => () => Promise.resolve(), deleted: async (topic) => { ended.push(topic); } });
     rig.home.deleteNode('t');
     await rig.until(() => rig.log.topic('t')?.deleted === true);
     expect(ended).toEqual(['t']);
