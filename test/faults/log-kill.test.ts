@@ -26,7 +26,7 @@ async function writeAheadFiles(dir: string): Promise<string[]> {
   return (await readdir(dir)).filter((name) => name.endsWith('.log')).toSorted();
 }
 
-it('keeps every acknowledged append over 32 kills, some while opening, trimming and rotating files', { timeout: 180_000 }, async () => {
+it('keeps every acknowledged append over 32 kills, some while opening, trimming and rotating files', { timeout: 300_000 }, async () => {
   const random = seeded(20261123);
   const dir = await mkdtemp(join(tmpdir(), 'lanpost-kill-'));
   try {
@@ -100,7 +100,7 @@ async function mixedKills(dir: string, seed: number): Promise<string[]> {
   return wrong;
 }
 
-it('keeps what was published, confirmed, configured, subscribed and dropped over 100 kills at any moment', { timeout: 180_000 }, async () => {
+it('keeps what was published, confirmed, configured, subscribed and dropped over 100 kills at any moment', { timeout: 300_000 }, async () => {
   const dirs = await Promise.all([1, 2].map(() => mkdtemp(join(tmpdir(), 'lanpost-kill-'))));
   try {
     const wrong = await Promise.all(dirs.map((dir, i) => mixedKills(dir, 20261124 + i)));
