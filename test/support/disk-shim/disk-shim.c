@@ -231,10 +231,21 @@ static size_t buffered(const void *bytes, size_t length, FILE *file) {
   return needed > BUFFER && flush(fd) ? 0 : length;
 }
 
+// None of ours, whatever had that number before.
+static FILE *unnamed(FILE *file) {
+  int fd = file ? fileno(file) : -1;
+  if (!name_of(fd)) return file;
+  pthread_mutex_lock(&lock);
+  free(names[fd]);
+  names[fd] = NULL;
+  pthread_mutex_unlock(&lock);
+  return file;
+}
+
 #define FOPEN(function) \
   FILE *function(const char *path, const char *mode) { \
     const char *name = ours(path); \
-    if (!name || *mode == 'r' || !strcmp(name + (strlen(name) < 3 ? 0 : strlen(name) - 3), "LOG")) return REAL(function)(path, mode); \
+    if (!name || *mode == 'r' || !strcmp(name + (strlen(name) < 3 ? 0 : strlen(name) - 3), "LOG")) return unnamed(REAL(function)(path, mode)); \
     int fd = open(path, *mode == 'a' ? O_WRONLY | O_CREAT | O_APPEND : O_WRONLY | O_CREAT | O_TRUNC, 0666); \
     if (fd < 0 || fd >= FDS) return NULL; \
     buffers[fd].length = 0; \
