@@ -162,9 +162,11 @@ export class LinkService {
       send: async (...what) => this.#up().send(...what),
       request: async (name, iq) => this.#up().request(name, iq),
     };
+    // Whether the owner of this box has vouched for that key.
+    const isKnown = (fingerprint: string): boolean => this.trust.level(fingerprint) === 'paired';
     this.subscriptions = new PeerSubscriptions({
       log, clock, limit: parts.limits.subscriptions,
-      isKnown: (fingerprint) => this.trust.level(fingerprint) === 'paired',
+      isKnown,
       rightsChanged: (topic) => broker.rightsChanged(topic),
       admitted: (row, waiting) => this.#feeds.admitted(row, waiting),
       // What an owner has said of a box reads nothing: its readers are told of by themselves.
@@ -173,7 +175,7 @@ export class LinkService {
     });
     this.#notifications = new Notifications({
       broker, log, streams, clock, trouble, subscriptions: this.subscriptions,
-      isKnown: (fingerprint) => this.trust.level(fingerprint) === 'paired',
+      isKnown,
       statusOf: (name) => this.#link?.peers.get(name)?.claims.status,
       ownName: () => this.name,
     });
@@ -184,7 +186,7 @@ export class LinkService {
     });
     this.#feeds = new Feeds({
       broker, log, streams, clock, trouble, limit: parts.limits.subscriptions,
-      isKnown: (fingerprint) => this.trust.level(fingerprint) === 'paired',
+      isKnown,
       began: (row) => (row.state === 'pending' ? this.#approvals.asked(row) : this.#notifications.began(row)),
       readerChanged: ({ filter: node, fingerprint, reader: subid }, state) => this.#news.tell({ node, fingerprint, subid, state }),
     });
@@ -284,7 +286,7 @@ export class LinkService {
       isSubscribed: (key, topic) => this.subscriptions.isSubscribed(key, topic),
       isApproved: (key, topic) => this.subscriptions.isApproved(key, topic),
       ending: (topic) => {
-        const note = widerReaders({ broker, log, subscriptions: this.subscriptions, isKnown: (key) => this.trust.level(key) === 'paired' }, topic);
+        const note = widerReaders({ broker, log, subscriptions: this.subscriptions, isKnown }, topic);
         // It is deleted, whether that can be written down or not.
         return () => note().catch((error: unknown) => trouble({ kind: 'link.feed', message: `What readers lose with ${topic} could not be written down: ${error instanceof Error ? error.message : String(error)}` }));
       },

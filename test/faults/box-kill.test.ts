@@ -1,13 +1,12 @@
 /* oxlint-disable unicorn/no-await-in-loop -- one kill after the other */
 // A whole box is killed at any moment while its owner and peers publish, confirm, make, configure and delete topics, give and take back affiliations,
 // rights, subscriptions and leases: what was acknowledged is as it was, what was taken back is not there, and counters are exact.
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { changed } from '../support/file-changes.ts';
-import { type JsonLines, readJsonLines } from '../support/json-lines.ts';
+import { type KilledProgram, startProgram } from '../support/killed-program.ts';
 import { auditLeft } from '../support/log-check.ts';
 import { seeded } from '../support/seeded.ts';
 
@@ -25,31 +24,16 @@ interface Line {
   readonly rest?: readonly (readonly [topic: string, n: number])[];
 }
 
-interface Child extends Pick<JsonLines<Line>, 'lines' | 'wait' | 'ended'> {
-  tell(line: string): void;
-  /** SIGKILL; resolves when it is gone and all it said was read. */
-  kill(): Promise<void>;
-}
-
 let dir: string;
-const children: Child[] = [];
+const children: KilledProgram<Line>[] = [];
 beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), 'lanpost-box-kill-')); });
 afterEach(async () => {
   await Promise.all(children.splice(0).map((child) => child.kill()));
   await rm(dir, { recursive: true, force: true });
 });
 
-function start(): Child {
-  const program = spawn(process.execPath, [PROGRAM, JSON.stringify({ dir })]);
-  const said = readJsonLines<Line>(program, 'box');
-  const child: Child = {
-    lines: said.lines, ended: said.ended, wait: (fits, options) => said.wait(fits, { timeout: 120_000, ...options }),
-    tell: (line) => void program.stdin.write(`${line}\n`),
-    async kill() {
-      program.kill('SIGKILL');
-      await said.ended;
-    },
-  };
+function start(): KilledProgram<Line> {
+  const child = startProgram<Line>(PROGRAM, 'box', { dir });
   children.push(child);
   return child;
 }

@@ -1,13 +1,12 @@
 /* oxlint-disable unicorn/no-await-in-loop -- one kill after the other */
 // Programs that read durably, and the box they read, are killed at any moment: nothing is lost, nothing comes
 // again that was confirmed and closed, and what comes again says so.
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { attachBox } from '../../src/index.ts';
-import { type JsonLines, readJsonLines } from '../support/json-lines.ts';
+import { type KilledProgram, startProgram } from '../support/killed-program.ts';
 import { seeded } from '../support/seeded.ts';
 
 const PROGRAM = new URL('../support/subscriber.mjs', import.meta.url).pathname;
@@ -22,11 +21,7 @@ interface Line {
   readonly closed?: true;
 }
 
-interface Child extends Pick<JsonLines<Line>, 'lines' | 'wait' | 'ended'> {
-  tell(line: string): void;
-  /** SIGKILL; resolves when it is gone and all it said was read. */
-  kill(): Promise<void>;
-}
+type Child = KilledProgram<Line>;
 
 let dir: string;
 const children: Child[] = [];
@@ -37,16 +32,7 @@ afterEach(async () => {
 });
 
 function start(what: object): Child {
-  const program = spawn(process.execPath, [PROGRAM, JSON.stringify({ dir, ...what })]);
-  const said = readJsonLines<Line>(program, 'subscriber');
-  const child: Child = {
-    lines: said.lines, ended: said.ended, wait: (fits, options) => said.wait(fits, { timeout: 120_000, ...options }),
-    tell: (line) => void program.stdin.write(`${line}\n`),
-    async kill() {
-      program.kill('SIGKILL');
-      await said.ended;
-    },
-  };
+  const child = startProgram<Line>(PROGRAM, 'subscriber', { dir, ...what });
   children.push(child);
   return child;
 }
