@@ -315,7 +315,7 @@ export class Feeds implements Feeder {
       message: (records) => this.#writer.message(reader, records.map((record) => readable.told(record))),
       // Its topic may be what does not fit.
       missing: (record, gap) => eventMessage(reader, eventText(isLegal(record.topic) ? record.topic : '', [{ kind: 'gap', recordId: record.recordId, time: record.stamp.wall, gap }])),
-      noteLoss: (loss) => this.#parts.log.noteLoss({ ...loss, ...(this.#parts.isKnown(actor.fingerprint) ? {} : { pooled: true }) }),
+      noteLoss: (loss) => this.#parts.log.noteLoss({ ...loss, pooled: !this.#parts.isKnown(actor.fingerprint) }),
       skipped: ({ topic, recordId }, error) => this.#report(peer, new LanpostError(error.code, `${recordId} of ${topic} is left out: ${error.message}`)),
       failed: (error) => this.#failed(name, feed, peer, error),
     });

@@ -264,7 +264,7 @@ export class Notifications implements SubscriptionWatcher {
       wants: (record) => (record.topic === '' || readable.record(record)) && this.#for(record, actor, subscribed).length > 0,
       message: ([record]) => this.#message(readable.told(record!), this.#for(record!, actor, subscribed), subscribed),
       missing: (record, gap) => this.#message({ ...record, kind: 'gap', gap }, subscribed.rows, subscribed),
-      noteLoss: (loss) => this.#parts.log.noteLoss({ ...loss, ...(this.#parts.isKnown(actor.fingerprint) ? {} : { pooled: true }) }),
+      noteLoss: (loss) => this.#parts.log.noteLoss({ ...loss, pooled: !this.#parts.isKnown(actor.fingerprint) }),
       skipped: ({ topic, recordId }, error) => this.#report(actor, new LanpostError(error.code, `${recordId} of ${topic} is left out: ${error.message}`)),
       passed: (record) => this.#deleted(record, actor),
       failed: (error) => {

@@ -29,7 +29,7 @@ export function widerReaders({ broker, log, subscriptions, isKnown }: WiderReade
   return async () => {
     for (const { name, actor, from } of owed) {
       if (broker.mayRead(actor, topic)) continue;
-      await log.noteLoss({ reader: name, topic, from, to: last, reason: 'dropped', ...(isKnown(actor.fingerprint) ? {} : { pooled: true }) });
+      await log.noteLoss({ reader: name, topic, from, to: last, reason: 'dropped', pooled: !isKnown(actor.fingerprint) });
     }
   };
 }

@@ -13,7 +13,7 @@ export interface Loss extends GapRange {
   /** Why: `poison` has been put aside, and can still be had; `dropped` was given up by the owner; of `short`, where it goes fewer are kept than wait. */
   readonly reason: GapReason | 'poison' | 'dropped' | 'short';
   /** Of a reader as there may be any number of: it is written down with those of all others like it. */
-  readonly pooled?: true;
+  readonly pooled?: boolean;
 }
 
 /** How losses are written down: as items of a topic. The log has no payload formats, so the broker says how. */

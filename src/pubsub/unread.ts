@@ -11,7 +11,7 @@ export async function noteUnread(log: Pick<Log, 'cursors' | 'noteLoss' | 'head'>
     if (count === 0) return;
     const found = hasWildcard(filter) ? await cursor.topics() : { others: { from: position + 1, to: log.head, count } };
     const losses = lossesOf(found, filter, found.topics?.length ?? 0, { reader: name, reason });
-    await log.noteLoss(...Array.from(losses, (loss) => ({ ...loss, ...(pooled && { pooled }) })));
+    await log.noteLoss(...Array.from(losses, (loss) => ({ ...loss, pooled })));
     return;
   }
 }
